@@ -1,1 +1,29 @@
-//! gradus-autodiff
+//! The differentiable array that users hold: [`Tensor`] with PyTorch's semantics.
+//!
+//! ```
+//! use gradus_autodiff::Tensor;
+//!
+//! let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0], [3])?.requires_grad_(true);
+//! let loss = x.square()?.sum_all()?;
+//! loss.backward()?;
+//! assert_eq!(x.grad().expect("a leaf has a gradient").to_vec::<f32>()?, [2.0, 4.0, 6.0]);
+//! # Ok::<(), gradus_autodiff::Error>(())
+//! ```
+
+mod backward;
+mod gradcheck;
+mod graph;
+mod mode;
+mod operand;
+mod pending;
+mod ops;
+mod sym;
+mod tensor;
+
+pub use backward::{backward, backward_with, grad};
+pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
+pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result, Shape};
+pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
+pub use operand::Operand;
+pub use ops::{CrossEntropyRows, arange, cat, einsum, embedding, linspace, stack, where_};
+pub use tensor::{Tensor, update_leaves};

@@ -26,6 +26,12 @@ impl Layout {
         Layout { offset, ..Layout::dense(shape) }
     }
 
+    /// A layout from its parts; one stride a dimension.
+    pub fn from_parts(shape: Shape, strides: SmallVec<[isize; 6]>, offset: usize) -> Self {
+        debug_assert_eq!(shape.rank(), strides.len(), "one stride a dimension");
+        Layout { shape, strides, offset }
+    }
+
     /// The view's shape.
     pub fn shape(&self) -> &Shape {
         &self.shape

@@ -16,12 +16,18 @@
 mod array;
 mod cpu;
 mod device;
+mod display;
 mod dtype;
 mod error;
+mod file;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod layout;
+mod npy;
+mod npz;
+mod raw;
 pub mod rng;
+mod safetensors_file;
 mod shape;
 mod views;
 
@@ -30,5 +36,9 @@ pub use cpu::{CpuBuffer, CpuPool, PoolStats};
 pub use device::{AdapterInfo, AdapterKind, Device};
 pub use dtype::{DType, Element};
 pub use error::{Error, Kind, Operand, Problem, Result};
+pub use file::{read_file, write_atomic};
 pub use layout::Layout;
+pub use npy::{npy_from_bytes, npy_to_bytes, read_npy, write_npy};
+pub use npz::{npz_from_bytes, npz_to_bytes, read_npz, write_npz};
+pub use safetensors_file::{SafeTensorsFile, read_safetensors, write_safetensors};
 pub use shape::{Dim, Shape};

@@ -153,7 +153,7 @@ impl Shape {
             match size {
                 -1 if hole.is_none() => hole = Some(i),
                 0.. => {
-                    known = known.checked_mul(size as usize).unwrap_or(usize::MAX);
+                    known = known.saturating_mul(size as usize);
                 }
                 _ => return Err(fail(Problem::Reshape { request: request.to_vec() })),
             }

@@ -1,0 +1,47 @@
+//! The tensor's operations and their gradient rules, by family.
+
+mod create;
+mod einsum;
+mod index;
+mod joins;
+mod matmul;
+mod norms;
+mod pointwise;
+mod reduce;
+mod scan;
+mod softmax;
+mod views;
+
+pub use create::{arange, linspace};
+pub use einsum::einsum;
+pub use index::embedding;
+pub use joins::{cat, stack};
+pub(crate) use pointwise::{binary_rule, unary_rule};
+pub use pointwise::where_;
+pub use softmax::CrossEntropyRows;
+
+use gradus_tensor::{Result, Shape};
+use smallvec::SmallVec;
+
+use crate::graph::Grads;
+use crate::tensor::Tensor;
+
+/// The gradients of an op with one operand.
+fn one(g: Tensor) -> Result<Grads> {
+    Ok(SmallVec::from_elem(Some(g), 1))
+}
+
+/// Sums a gradient over the dimensions that broadcasting stretched.
+pub(crate) fn unbroadcast(g: Tensor, shape: &Shape) -> Result<Tensor> {
+    let wide = g.shape();
+    if wide == *shape {
+        return Ok(g);
+    }
+    let missing = wide.rank() - shape.rank();
+    let dims: SmallVec<[i64; 6]> = (0..wide.rank())
+        .filter(|&d| d < missing || (shape[d - missing] == 1 && wide[d] != 1))
+        .map(|d| d as i64)
+        .collect();
+    let summed = if dims.is_empty() { g } else { g.sum(&dims, true)? };
+    summed.reshape_to(shape)
+}

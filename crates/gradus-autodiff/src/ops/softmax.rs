@@ -1,0 +1,121 @@
+//! Softmax and the fused softmax-cross-entropy.
+
+use gradus_kernels::Value;
+use gradus_tensor::{Dim, Result};
+
+use super::one;
+use crate::graph::{Keep, record_fn};
+use crate::is_grad_enabled;
+use crate::tensor::Tensor;
+
+/// The rows of a cross-entropy with class indices; a loss reduces them.
+#[derive(Debug)]
+pub struct CrossEntropyRows {
+    /// Loss of each row, weighted; zero where the target is ignored.
+    pub loss: Tensor,
+    /// Weight of each row: its class's weight, zero where the target is ignored.
+    pub weight: Tensor,
+}
+
+impl Tensor {
+    /// `e^x / Σ e^x` along `dim`, without overflow. PyTorch: `softmax`.
+    /// *Gradient*: `y · (g - Σ g·y)`.
+    ///
+    /// # Errors
+    /// `Kind::Shape` when the dimension does not exist, `Kind::DType` unless it is a float.
+    pub fn softmax(&self, dim: Dim) -> Result<Tensor> {
+        let value = gradus_kernels::softmax(&self.value(), dim, false)?;
+        Ok(record_fn("softmax", value, &[self], Keep::OUTPUT, move |saved, g| {
+            let y = saved.output();
+            let dot = g.mul(&y)?.sum(&[dim], true)?;
+            one(g.sub(&dot)?.mul(&y)?)
+        }))
+    }
+
+    /// `x - log Σ e^x` along `dim`, without overflow. PyTorch: `log_softmax`.
+    /// *Gradient*: `g - e^y · Σ g`.
+    ///
+    /// # Errors
+    /// As [`Tensor::softmax`].
+    pub fn log_softmax(&self, dim: Dim) -> Result<Tensor> {
+        let value = gradus_kernels::softmax(&self.value(), dim, true)?;
+        Ok(record_fn("log_softmax", value, &[self], Keep::OUTPUT, move |saved, g| {
+            let total = g.sum(&[dim], true)?;
+            one(g.sub(&saved.output().exp()?.mul(&total)?)?)
+        }))
+    }
+
+    /// Cross-entropy of logits `[N, C, *]` with class indices `[N, *]`, row by row, in one pass
+    /// that also yields the gradient. Reductions and targets of other kinds are `gradus-nn`'s.
+    ///
+    /// # Errors
+    /// `Kind::Shape`, `Kind::DType` for targets that are not integers, `Kind::Index` for a label
+    /// that is no class.
+    pub fn cross_entropy_rows(
+        &self,
+        target: &Tensor,
+        weight: Option<&Tensor>,
+        label_smoothing: f64,
+        ignore_index: Option<i64>,
+    ) -> Result<CrossEntropyRows> {
+        let class_dim = if self.rank() == 1 { 0i64 } else { 1 };
+        let (target, weight) = (target.value(), weight.map(Tensor::value));
+        let rows = gradus_kernels::softmax_cross_entropy(
+            &self.value(),
+            &target,
+            class_dim,
+            weight.as_ref(),
+            label_smoothing,
+            ignore_index,
+        )?;
+        let (slope, row_weight) = (Tensor::from(rows.dlogits), Tensor::from(rows.weight_sum));
+        let label = Labels { target, weight, smoothing: label_smoothing };
+        let rule_weight = row_weight.clone();
+        let keep = Keep::INPUTS;
+        let loss = record_fn("cross_entropy", rows.loss, &[self], keep, move |saved, g| {
+            let g = g.unsqueeze(class_dim)?;
+            if !is_grad_enabled() {
+                return one(slope.mul(&g)?);
+            }
+            one(label.slope(&saved.input(0), &rule_weight, class_dim)?.mul(&g)?)
+        });
+        Ok(CrossEntropyRows { loss, weight: row_weight })
+    }
+}
+
+/// What the gradient of a cross-entropy is made of, for when it must be differentiated itself.
+struct Labels {
+    target: Value,
+    weight: Option<Value>,
+    smoothing: f64,
+}
+
+impl Labels {
+    /// d(loss)/d(logits) in tensor operations: per row, with `p` the softmax, `w` the class
+    /// weights and `eps` the smoothing,
+    /// `(1 - eps)·w_t·(p - onehot) + eps/C · (p·Σw - w)`, zero where the row's weight is.
+    fn slope(&self, logits: &Tensor, row_weight: &Tensor, class_dim: i64) -> Result<Tensor> {
+        let classes = logits.shape()[class_dim as usize];
+        let p = logits.softmax(class_dim)?;
+        let row = row_weight.unsqueeze(class_dim)?;
+        let last = Tensor::from(self.target.clone()).one_hot(classes)?;
+        let rank = last.rank() as i64;
+        let mut order: Vec<i64> = (0..rank - 1).collect();
+        order.insert(class_dim as usize, rank - 1);
+        let onehot = last.permute(&order)?.to_dtype(p.dtype())?;
+        let hard = p.sub(&onehot)?.mul(&row)?.mul(1.0 - self.smoothing)?;
+        if self.smoothing == 0.0 {
+            return Ok(hard);
+        }
+        let weights = match &self.weight {
+            Some(weight) => Tensor::from(weight.clone()),
+            None => Tensor::full(classes, 1.0, p.dtype(), &p.device()),
+        };
+        let mut wide = vec![1i64; p.rank()];
+        wide[class_dim as usize] = -1;
+        let weights = weights.reshape(&wide)?;
+        let soft = p.mul(&weights.sum(&[class_dim], true)?)?.sub(&weights)?;
+        let live = row.ne(0.0)?.to_dtype(p.dtype())?;
+        hard.add(&soft.mul(&live)?.mul(self.smoothing / classes as f64)?)
+    }
+}

@@ -1,0 +1,487 @@
+//! The CPU executor: a plan's steps over tiles that stay in the first cache.
+
+use std::cell::RefCell;
+
+use gradus_tensor::rng::unit_f32;
+use gradus_tensor::{Array, DType};
+use smallvec::SmallVec;
+
+use super::loops;
+use super::plan::{LeafSlot, Plan, Reg, StepOp};
+use super::value::Leaf;
+use crate::cpu::{SendPtr, for_pieces};
+use crate::table::Erased;
+
+/// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
+/// is small beside its work.
+pub(crate) const TILE: usize = 1024;
+/// Bytes of a tile's slot: the widest element.
+const SLOT: usize = TILE * 8;
+/// Work (elements × steps) below which a second thread costs more than it saves.
+const PIECE_WORK: usize = 1 << 16;
+
+/// A plan resolved for this processor: loops picked, scratch slots assigned.
+pub(crate) struct Executor<'a> {
+    plan: &'a Plan,
+    walks: SmallVec<[Walk; 6]>,
+    code: SmallVec<[Resolved; 8]>,
+    /// Where each register's tile lies.
+    place: SmallVec<[Place; 16]>,
+    slots: usize,
+}
+
+/// Where a register's tile is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// In place in a dense leaf's memory: base address.
+    Direct(SendPtrEq),
+    /// In a scratch slot.
+    Slot(u16),
+    /// Straight in result number i.
+    Result(u16),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct SendPtrEq(*const u8);
+// SAFETY: leaves are only read while a plan runs.
+unsafe impl Send for SendPtrEq {}
+// SAFETY: as above.
+unsafe impl Sync for SendPtrEq {}
+
+struct Resolved {
+    run: Option<Erased>,
+    out: Reg,
+}
+
+/// A leaf's layout over the plan's shape with mergeable dimensions merged.
+struct Walk {
+    sizes: SmallVec<[usize; 6]>,
+    strides: SmallVec<[isize; 6]>,
+    offset: isize,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<[u64; TILE]>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
+        let mut executor = Executor {
+            plan,
+            walks: SmallVec::new(),
+            code: SmallVec::new(),
+            place: SmallVec::new(),
+            slots: 0,
+        };
+        for leaf in &plan.leaves {
+            executor.walks.push(Walk::of(leaf));
+            let place = match direct(leaf) {
+                Some(base) => Place::Direct(SendPtrEq(base)),
+                None => executor.fresh_slot(),
+            };
+            executor.place.push(place);
+        }
+        executor.assign_slots();
+        for (i, step) in plan.steps.iter().enumerate() {
+            let run = match step.op {
+                StepOp::Window(_) => None,
+                StepOp::Code(code) => {
+                    let from = step.args.last().map_or(step.dtype, |&arg| plan.dtype(arg));
+                    let run = loops::find(code, from, step.dtype);
+                    assert!(run.is_some(), "builders cast operands: {code:?} on {from}");
+                    run
+                }
+            };
+            executor.code.push(Resolved { run, out: (plan.leaves.len() + i) as Reg });
+        }
+        executor
+    }
+
+    fn fresh_slot(&mut self) -> Place {
+        self.slots += 1;
+        Place::Slot((self.slots - 1) as u16)
+    }
+
+    /// Gives every step a slot; a slot is free again after the last step that reads it.
+    fn assign_slots(&mut self) {
+        let leaves = self.plan.leaves.len();
+        let total = leaves + self.plan.steps.len();
+        let mut last_use: SmallVec<[usize; 64]> = SmallVec::from_elem(0, total);
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            for &arg in &step.args {
+                last_use[arg as usize] = i;
+            }
+        }
+        for &root in &self.plan.roots {
+            last_use[root as usize] = usize::MAX;
+        }
+        let mut free: SmallVec<[Place; 16]> = SmallVec::new();
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            let place = free.pop().unwrap_or_else(|| self.fresh_slot());
+            self.place.push(place);
+            for &arg in &step.args {
+                let arg = arg as usize;
+                // Constants are written once a piece, so their slots stay taken.
+                let keeps = arg < leaves;
+                let place = self.place[arg];
+                let is_slot = matches!(place, Place::Slot(_));
+                if last_use[arg] == i && !keeps && is_slot && !free.contains(&place) {
+                    free.push(place);
+                }
+            }
+        }
+    }
+
+    /// Runs the plan into dense arrays.
+    pub(crate) fn run(mut self, out: &[Array], in_place: bool) {
+        let results: SmallVec<[(SendPtr, usize); 3]> = out
+            .iter()
+            .map(|array| {
+                let size = array.dtype().size();
+                let base = array.cpu_buffer().map_or(std::ptr::null_mut(), |b| b.as_ptr());
+                // SAFETY: the offset lies inside the array's memory.
+                (SendPtr::new(unsafe { base.add(array.layout().offset() * size) }), size)
+            })
+            .collect();
+        if !in_place {
+            self.write_straight();
+        }
+        let n = self.plan.shape.numel();
+        let work = self.plan.steps.len() + self.plan.leaves.len();
+        let piece = (PIECE_WORK / work.max(1)).next_multiple_of(TILE).max(4 * TILE);
+        // Few large pieces beat many small ones once both threads are busy.
+        let piece = piece.max((n / 16).next_multiple_of(TILE));
+        let this = &self;
+        for_pieces(n, piece, |start, len| {
+            this.with_scratch(|scratch| {
+                let mut at = start;
+                while at < start + len {
+                    let count = TILE.min(start + len - at);
+                    this.tile(scratch, &results, at, count);
+                    at += count;
+                }
+            });
+        });
+    }
+
+    /// Lets the step that computes a root write it where it belongs.
+    fn write_straight(&mut self) {
+        let leaves = self.plan.leaves.len();
+        for (i, &root) in self.plan.roots.iter().enumerate() {
+            let once = self.plan.roots.iter().filter(|&&r| r == root).count() == 1;
+            if root as usize >= leaves && once {
+                self.place[root as usize] = Place::Result(i as u16);
+            }
+        }
+    }
+
+    /// Evaluates the one root over `start..start + len` and hands each tile to `sink`.
+    pub(crate) fn stream(&self, start: usize, len: usize, mut sink: impl FnMut(usize, &[u8])) {
+        let root = self.plan.roots[0];
+        let size = self.plan.dtype(root).size();
+        self.with_scratch(|scratch| {
+            let mut at = start;
+            while at < start + len {
+                let count = TILE.min(start + len - at);
+                let tile = self.evaluate(scratch, &[], at, count, root);
+                // SAFETY: a register's tile holds `count` elements.
+                sink(at, unsafe { std::slice::from_raw_parts(tile, count * size) });
+                at += count;
+            }
+        });
+    }
+
+    /// Runs `f` with this thread's scratch memory, constants written.
+    fn with_scratch(&self, f: impl FnOnce(*mut u8)) {
+        SCRATCH.with(|cell| {
+            let mut taken = cell.take();
+            if taken.len() < self.slots {
+                taken.resize(self.slots, [0; TILE]);
+            }
+            let scratch = taken.as_mut_ptr().cast::<u8>();
+            self.write_constants(scratch);
+            f(scratch);
+            cell.replace(taken);
+        });
+    }
+
+    fn write_constants(&self, scratch: *mut u8) {
+        for (leaf, place) in self.plan.leaves.iter().zip(&self.place) {
+            let (Leaf::Const(value), Place::Slot(slot)) = (&leaf.leaf, place) else { continue };
+            let n = TILE.min(self.plan.shape.numel());
+            // SAFETY: the slot lies inside the scratch memory and holds a tile.
+            unsafe { loops::fill(leaf.dtype, *value, scratch.add(*slot as usize * SLOT), n) };
+        }
+    }
+
+    fn tile(&self, scratch: *mut u8, out: &[(SendPtr, usize)], start: usize, n: usize) {
+        let last = self.plan.roots[0];
+        self.evaluate(scratch, out, start, n, last);
+        for (i, &root) in self.plan.roots.iter().enumerate() {
+            if self.place[root as usize] == Place::Result(i as u16) {
+                continue;
+            }
+            let (base, size) = out[i];
+            let from = self.address(root, scratch, out, start);
+            // SAFETY: tiles of one piece lie inside the result; `copy` allows it to be the leaf.
+            unsafe { std::ptr::copy(from, base.add(start * size), n * size) };
+        }
+    }
+
+    /// Loads the leaves and runs the steps over one tile; returns the tile of `wanted`.
+    fn evaluate(
+        &self,
+        scratch: *mut u8,
+        out: &[(SendPtr, usize)],
+        start: usize,
+        n: usize,
+        wanted: Reg,
+    ) -> *const u8 {
+        for (i, leaf) in self.plan.leaves.iter().enumerate() {
+            if let (Place::Slot(slot), None) = (self.place[i], &leaf.window) {
+                // SAFETY: the slot lies inside the scratch memory.
+                let tile = unsafe { scratch.add(slot as usize * SLOT) };
+                load(leaf, &self.walks[i], start, n, tile);
+            }
+        }
+        for (step, resolved) in self.plan.steps.iter().zip(&self.code) {
+            let mut args = [std::ptr::null::<u8>(); 3];
+            for (address, &arg) in args.iter_mut().zip(&step.args) {
+                *address = self.address(arg, scratch, out, start);
+            }
+            let to = self.address(resolved.out, scratch, out, start).cast_mut();
+            match (resolved.run, step.op) {
+                // SAFETY: every address holds a tile of at least `n` elements of its type, and
+                // slots in use at the same time differ.
+                (Some(run), _) => unsafe { run(args, to, n, &step.params) },
+                (None, StepOp::Window(leaf)) => {
+                    let slot = &self.plan.leaves[leaf as usize];
+                    // SAFETY: as above.
+                    unsafe { std::ptr::copy_nonoverlapping(args[0], to, n * slot.dtype.size()) };
+                    load_window(slot, &self.walks[leaf as usize], start, n, to);
+                }
+                (None, StepOp::Code(_)) => {}
+            }
+        }
+        self.address(wanted, scratch, out, start)
+    }
+
+    fn address(
+        &self,
+        reg: Reg,
+        scratch: *mut u8,
+        out: &[(SendPtr, usize)],
+        start: usize,
+    ) -> *const u8 {
+        // SAFETY: `start` lies inside the leaf or result, the slot inside the scratch memory.
+        unsafe {
+            match self.place[reg as usize] {
+                Place::Direct(base) => base.0.add(start * self.plan.dtype(reg).size()),
+                Place::Slot(slot) => scratch.add(slot as usize * SLOT),
+                Place::Result(i) => out[i as usize].0.add(start * out[i as usize].1),
+            }
+        }
+    }
+}
+
+/// The base address of a leaf that is read where it lies.
+fn direct(slot: &LeafSlot) -> Option<*const u8> {
+    let Leaf::Array(array) = &slot.leaf else { return None };
+    if slot.window.is_some() || !slot.layout.is_dense() {
+        return None;
+    }
+    let buffer = array.cpu_buffer()?;
+    // SAFETY: the offset lies inside the array's memory.
+    Some(unsafe { buffer.as_ptr().add(slot.layout.offset() * slot.dtype.size()) })
+}
+
+impl Walk {
+    fn of(slot: &LeafSlot) -> Self {
+        let mut walk = Walk {
+            sizes: SmallVec::new(),
+            strides: SmallVec::new(),
+            offset: slot.window.as_ref().map_or(slot.layout.offset() as isize, |w| w.offset),
+        };
+        if slot.window.is_some() {
+            walk.sizes.extend(slot.layout.shape().iter().copied());
+            walk.strides.extend(slot.layout.strides().iter().copied());
+        } else {
+            for (size, stride) in slot.layout.merged() {
+                walk.sizes.push(size);
+                walk.strides.push(stride);
+            }
+        }
+        walk
+    }
+
+    /// Calls `f(done, index, position, run)` for every run of the last dimension inside
+    /// `start..start + n`.
+    fn runs(&self, start: usize, n: usize, mut f: impl FnMut(usize, &[usize], isize, usize)) {
+        let rank = self.sizes.len();
+        if rank == 0 {
+            return f(0, &[], self.offset, n);
+        }
+        let mut index: SmallVec<[usize; 6]> = SmallVec::from_elem(0, rank);
+        let mut rest = start;
+        for d in (0..rank).rev() {
+            index[d] = rest % self.sizes[d];
+            rest /= self.sizes[d];
+        }
+        let mut done = 0;
+        while done < n {
+            let last = rank - 1;
+            let run = (self.sizes[last] - index[last]).min(n - done);
+            let at = self.offset
+                + index.iter().zip(&self.strides).map(|(&i, &s)| i as isize * s).sum::<isize>();
+            f(done, &index, at, run);
+            done += run;
+            index[last] += run;
+            for d in (1..rank).rev() {
+                if index[d] == self.sizes[d] {
+                    index[d] = 0;
+                    index[d - 1] += 1;
+                }
+            }
+        }
+    }
+
+    fn last_stride(&self) -> isize {
+        self.strides.last().copied().unwrap_or(0)
+    }
+}
+
+fn load(slot: &LeafSlot, walk: &Walk, start: usize, n: usize, out: *mut u8) {
+    match &slot.leaf {
+        Leaf::Const(_) => {}
+        Leaf::Array(array) => {
+            let base = array.cpu_buffer().map_or(std::ptr::null(), |b| b.as_ptr().cast_const());
+            let stride = walk.last_stride();
+            walk.runs(start, n, |done, _, at, run| {
+                // SAFETY: the layout lies inside the array's memory, the tile has `n` elements.
+                unsafe { copy_run(slot.dtype, base, at, stride, run, out, done) };
+            });
+        }
+        Leaf::Iota(_) => {
+            let stride = walk.last_stride();
+            walk.runs(start, n, |done, _, at, run| {
+                for i in 0..run {
+                    let value = (at + i as isize * stride) as f64;
+                    // SAFETY: inside the tile.
+                    unsafe {
+                        let cell = out.add((done + i) * slot.dtype.size());
+                        loops::write_number(slot.dtype, value, cell);
+                    }
+                }
+            });
+        }
+        Leaf::Random(draw, _) => {
+            let stride = walk.last_stride();
+            let mut block = (u64::MAX, [0; 4]);
+            walk.runs(start, n, |done, _, at, run| {
+                for i in 0..run {
+                    let position = (at + i as isize * stride) as u64;
+                    if block.0 != position / 4 {
+                        block = (position / 4, draw.block(position / 4));
+                    }
+                    let value = f64::from(unit_f32(block.1[(position % 4) as usize]));
+                    // SAFETY: inside the tile.
+                    unsafe {
+                        let cell = out.add((done + i) * slot.dtype.size());
+                        loops::write_number(slot.dtype, value, cell);
+                    }
+                }
+            });
+        }
+        Leaf::Concat(parts) => load_concat(parts, start, n, out),
+    }
+}
+
+fn load_concat(parts: &[(Array, usize)], start: usize, n: usize, out: *mut u8) {
+    let size = parts.first().map_or(1, |(a, _)| a.dtype().size());
+    // SAFETY: the tile has `n` elements.
+    unsafe { std::ptr::write_bytes(out, 0, n * size) };
+    let first = parts.partition_point(|(a, at)| at + a.shape().numel() <= start);
+    for (array, at) in &parts[first..] {
+        if *at >= start + n {
+            break;
+        }
+        let (low, high) = (start.max(*at), (start + n).min(at + array.shape().numel()));
+        let Some(buffer) = array.cpu_buffer() else { continue };
+        let from = (array.layout().offset() + low - at) * size;
+        // SAFETY: `low..high` lies inside both the part and the tile.
+        unsafe {
+            let from = buffer.as_ptr().add(from);
+            let to = out.add((low - start) * size);
+            std::ptr::copy_nonoverlapping(from, to, high.saturating_sub(low) * size);
+        }
+    }
+}
+
+/// Overwrites the part of a tile where the window's ranges hold.
+fn load_window(slot: &LeafSlot, walk: &Walk, start: usize, n: usize, out: *mut u8) {
+    let (Some(window), Leaf::Array(array)) = (&slot.window, &slot.leaf) else { return };
+    let base = array.cpu_buffer().map_or(std::ptr::null(), |b| b.as_ptr().cast_const());
+    let stride = walk.last_stride();
+    walk.runs(start, n, |done, index, at, run| {
+        let Some((&first, outer)) = index.split_last() else {
+            // SAFETY: a scalar window is read at its offset.
+            return unsafe { copy_run(slot.dtype, base, at, 0, run, out, done) };
+        };
+        let inside = outer.iter().zip(&window.ranges).all(|(&i, &(lo, hi))| i >= lo && i < hi);
+        let (low, high) = window.ranges[outer.len()];
+        let (low, high) = (low.max(first), high.min(first + run));
+        if inside && low < high {
+            let skip = low - first;
+            let at = at + skip as isize * stride;
+            // SAFETY: inside the ranges the layout lies inside the array's memory.
+            unsafe { copy_run(slot.dtype, base, at, stride, high - low, out, done + skip) };
+        }
+    });
+}
+
+/// Copies `run` elements, `stride` apart, into position `done` of a tile.
+///
+/// # Safety
+/// All elements must lie inside their memory.
+unsafe fn copy_run(
+    dtype: DType,
+    base: *const u8,
+    at: isize,
+    stride: isize,
+    run: usize,
+    out: *mut u8,
+    done: usize,
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match dtype.size() {
+            1 => copy_typed::<u8>(base, at, stride, run, out, done),
+            4 => copy_typed::<u32>(base, at, stride, run, out, done),
+            _ => copy_typed::<u64>(base, at, stride, run, out, done),
+        }
+    }
+}
+
+/// # Safety
+/// As [`copy_run`].
+#[inline(always)]
+unsafe fn copy_typed<T: Copy>(
+    base: *const u8,
+    at: isize,
+    stride: isize,
+    run: usize,
+    out: *mut u8,
+    done: usize,
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let from = base.cast::<T>().offset(at);
+        let to = out.cast::<T>().add(done);
+        if stride == 1 {
+            return std::ptr::copy_nonoverlapping(from, to, run);
+        }
+        for i in 0..run {
+            *to.add(i) = *from.offset(i as isize * stride);
+        }
+    }
+}

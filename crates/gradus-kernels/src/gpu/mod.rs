@@ -1,0 +1,13 @@
+//! Shaders, pipelines and launches: the only place of this crate that names wgpu.
+
+mod compose;
+mod launch;
+mod pipeline;
+mod shaders;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use gradus_tensor::gpu::Access;
+pub(crate) use launch::{Grid, Kernel, Launch, launch};
+pub(crate) use shaders::common;

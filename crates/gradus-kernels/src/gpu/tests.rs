@@ -1,0 +1,213 @@
+//! Launches on whatever adapter there is, and the composing of shader text.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer, GpuOptions};
+use gradus_tensor::{Kind, Result};
+
+use super::compose::{compose, workgroup};
+use super::launch::{Grid, Kernel, Launch, launch};
+use super::shaders::{SHADERS, common, shader};
+
+/// Opens a GPU; `None`, said aloud, where there is no adapter and none is required.
+pub(super) fn open(options: &GpuOptions) -> Option<Arc<Gpu>> {
+    match Gpu::open(options) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            let required = std::env::var("GRADUS_REQUIRE_GPU").is_ok_and(|v| v == "1");
+            assert!(!required, "GRADUS_REQUIRE_GPU=1, but {error}");
+            println!("SKIPPED: no GPU adapter ({error})");
+            None
+        }
+    }
+}
+
+fn words(buffer: &GpuBuffer, count: usize) -> Vec<u32> {
+    let bytes = buffer.gpu().read(buffer, 0, count * 4).expect("read");
+    bytemuck::pod_collect_to_vec(&bytes)
+}
+
+/// Fills `len` words from `start` on, with workgroups of `wg`.
+fn fill(out: &Arc<GpuBuffer>, start: u32, len: u32, bits: u32, wg: u32) -> Result<()> {
+    let tune = [("WG", wg)];
+    let kernel = Kernel::File { name: "fill", tune: &tune, holes: &[], extra: 0 };
+    let params = [start, len, bits];
+    let grid = Grid::Threads(len.into());
+    launch(out.gpu(), &Launch { kernel, buffers: &[out], params: &params, grid })
+}
+
+/// A generated kernel `y[i] = x[i] * w0 + w1`, more words of parameters unused but the last.
+fn scale_text(words: usize) -> String {
+    let fields: String = (0..words).map(|i| format!("w{i}: u32, ")).collect();
+    format!(
+        "struct Params {{ {fields} }}
+        @group(1) @binding(0) var<uniform> p: Params;
+        @group(0) @binding(0) var<storage, read> x: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+        @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+            if (id.x < arrayLength(&x)) {{ y[id.x] = x[id.x] * p.w0 + p.w{}; }}
+        }}",
+        words - 1
+    )
+}
+
+const READ_WRITE: &[Access] = &[Access::Read, Access::ReadWrite];
+
+fn generated<'a>(key: &'a [u8], text: &'a dyn Fn() -> String) -> Kernel<'a> {
+    Kernel::Generated { key, name: "scale", access: READ_WRITE, workgroup: [32, 1, 1], text }
+}
+
+#[test]
+fn a_shader_file_runs_in_every_mode_and_past_the_workgroup_limit() {
+    let modes = [
+        GpuOptions::default(),
+        GpuOptions { immediates: false, ..GpuOptions::default() },
+        GpuOptions { web_limits: true, ..GpuOptions::default() },
+    ];
+    for options in modes {
+        let Some(gpu) = open(&options) else { return };
+        let out = gpu.alloc(4 * 150_000).expect("memory");
+        fill(&out, 0, 150_000, 7, 256).expect("launch");
+        fill(&out, 3, 5, 9, 64).expect("launch");
+        // One invocation per workgroup: more than 65,535 of them.
+        fill(&out, 10, 140_001, 11, 1).expect("launch");
+        fill(&out, 0, 0, 13, 64).expect("an empty grid is no error");
+        let got = words(&out, 150_000);
+        let expected = |i: usize| match i {
+            3..8 => 9,
+            10..140_011 => 11,
+            _ => 7,
+        };
+        let wrong = got.iter().enumerate().find(|&(i, &got)| got != expected(i));
+        assert_eq!(wrong, None, "{options:?}");
+        assert_eq!(gpu.stats().dispatches, 3);
+    }
+}
+
+#[test]
+fn generated_text_is_built_once_per_key_and_takes_long_parameter_blocks() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let x = gpu.upload_bytes(bytemuck::cast_slice(&[5u32; 64])).expect("memory");
+    let y = gpu.alloc(256).expect("memory");
+    let built = Cell::new(0);
+    // 40 words exceed the immediates of most adapters.
+    for (round, count) in [2, 2, 40, 2, 40].into_iter().enumerate() {
+        let text = || {
+            built.set(built.get() + 1);
+            scale_text(count)
+        };
+        let mut params = vec![0; count];
+        params[0] = 10;
+        params[count - 1] = round as u32;
+        let key = [count as u8];
+        let kernel = generated(&key, &text);
+        let grid = Grid::Workgroups([2, 1, 1]);
+        let l = Launch { kernel, buffers: &[&x, &y], params: &params, grid };
+        launch(&gpu, &l).expect("launch");
+        assert_eq!(words(&y, 64), [50 + round as u32; 64]);
+    }
+    assert_eq!(built.get(), 2);
+    assert_eq!(gpu.stats().pipelines_created, 2);
+    assert_eq!(gpu.stats().bind_groups_created, 1, "kernels of one access pattern share groups");
+}
+
+#[test]
+fn ten_thousand_launches_make_nothing_new() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let out = gpu.alloc(1024).expect("memory");
+    fill(&out, 0, 256, 1, 64).expect("launch");
+    let before = gpu.stats();
+    for i in 0..10_000 {
+        fill(&out, i % 200, 56, i, 64).expect("launch");
+    }
+    let after = gpu.stats();
+    assert_eq!(after.pipelines_created, before.pipelines_created);
+    assert_eq!(after.bind_groups_created, before.bind_groups_created);
+    assert_eq!(after.pool, before.pool);
+    assert!(after.submits - before.submits <= 40);
+    assert_eq!(words(&out, 256)[199], 9_999);
+}
+
+#[test]
+fn a_bad_shader_is_an_error_that_names_the_kernel_and_harms_nothing_else() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let (x, y) = (gpu.alloc(256).expect("memory"), gpu.alloc(256).expect("memory"));
+    let texts: [&dyn Fn() -> String; 3] =
+        [&|| "fn main( {".into(), &|| scale_text(2).replace("x[id.x]", "x[id.x] + 1.5f"), &|| {
+            scale_text(2).replace("@binding(1) var<storage", "@binding(7) var<storage")
+        }];
+    for (at, text) in texts.into_iter().enumerate() {
+        let key = [b'b', at as u8];
+        let kernel = generated(&key, text);
+        let grid = Grid::Threads(64);
+        let l = Launch { kernel, buffers: &[&x, &y], params: &[1, 2], grid };
+        let error = launch(&gpu, &l).expect_err("refused");
+        let Kind::Shader { kernel, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(kernel, "scale");
+    }
+    fill(&x, 0, 64, 1, 64).expect("the GPU still works");
+    assert_eq!(words(&x, 64), [1; 64]);
+}
+
+#[test]
+fn a_launch_that_does_not_fit_its_kernel_is_refused_before_the_driver_sees_it() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let (x, y) = (gpu.alloc(256).expect("memory"), gpu.alloc(256).expect("memory"));
+    let file = |name, tune| Kernel::File { name, tune, holes: &[], extra: 0 };
+    let text = || scale_text(2);
+    type Case<'a> = (Kernel<'a>, &'a [&'a Arc<GpuBuffer>], &'a [u32], &'a str);
+    let cases: [Case<'_>; 6] = [
+        (file("fill", &[]), &[&x], &[1, 2], "takes 3 parameter words, got 2"),
+        (file("fill", &[]), &[&x, &y], &[0, 1, 2], "2 buffers for 1 bindings; in fill"),
+        (file("fill", &[("NO", 1)]), &[&x], &[0, 1, 2], "`NO` is neither"),
+        (file("nothing", &[]), &[&x], &[], "there is no such shader file"),
+        (generated(b"k", &text), &[&x, &x], &[1, 1], "bound twice, at 0 and 1; in scale"),
+        (generated(b"k", &text), &[], &[1, 1], "0 buffers for 2 bindings"),
+    ];
+    for (kernel, buffers, params, message) in cases {
+        let grid = Grid::Workgroups([1, 1, 1]);
+        let error = launch(&gpu, &Launch { kernel, buffers, params, grid }).expect_err(message);
+        assert!(error.to_string().contains(message), "{error}");
+    }
+    let grid = Grid::Workgroups([65_536, 1, 1]);
+    let l = Launch { kernel: file("fill", &[]), buffers: &[&x], params: &[0, 1, 2], grid };
+    assert!(matches!(launch(&gpu, &l).expect_err("too many").kind(), Kind::Unsupported { .. }));
+    gpu.synchronize().expect("nothing of this reached the driver");
+}
+
+#[test]
+fn the_table_of_shaders_can_be_searched() {
+    assert!(SHADERS.is_sorted_by_key(|shader| shader.name));
+    let fill = shader("fill").expect("exists");
+    assert_eq!((fill.access, fill.words), (&[Access::ReadWrite][..], 3));
+    assert!(!fill.subgroup && fill.text.contains("fn linear_index"), "includes are expanded");
+    assert!(shader("fil").is_none() && common("fill").is_none());
+    assert!(common("index").is_some_and(|text| text.contains("fn linear_index")));
+    for shader in SHADERS {
+        for immediate in [false, true] {
+            let text = compose(shader.text, &[], &[], immediate).expect("checked by the build");
+            assert!(workgroup(&text).expect("checked").iter().product::<u32>() <= 256);
+            assert!(!immediate || !text.contains("var<uniform>"), "{}", shader.name);
+        }
+    }
+}
+
+#[test]
+fn constants_holes_and_parameters_are_filled_in() {
+    let text = "const A: u32 = 1u; // @tune\nconst B: u32 = 2u;\n\
+                // @hole pre\nlet x = 1;\n// @end\n\
+                @group(1) @binding(0) var<uniform> p: Params;\n@workgroup_size(A, B)\n";
+    assert_eq!(compose(text, &[], &[], false).expect("as it is"), text);
+    let full = compose(text, &[("A", 9)], &[("pre", "let x = 5;")], true).expect("filled");
+    let expected = "const A: u32 = 9u; // @tune\nconst B: u32 = 2u;\n\
+                    // @hole pre\nlet x = 5;\n// @end\n\
+                    var<immediate> p: Params;\n@workgroup_size(A, B)\n";
+    assert_eq!(full, expected);
+    assert_eq!(workgroup(&full), Ok([9, 2, 1]));
+    assert_eq!(workgroup("@workgroup_size(8u, 4, 2)"), Ok([8, 4, 2]));
+    assert!(compose(text, &[("B", 1)], &[], false).is_err(), "B is not marked");
+    assert!(compose(text, &[], &[("post", "")], false).is_err(), "no such hole");
+    assert!(compose("// @hole a\n", &[], &[], false).is_err(), "no end");
+    assert!(workgroup("@workgroup_size(C)").is_err() && workgroup("").is_err());
+}

@@ -1,0 +1,495 @@
+//! Cross-entropy of logits and class indices with its gradient, in one pass over the logits.
+
+use gradus_tensor::{DType, Device, Dim, Error, Kind, Problem, Result, Shape};
+
+use super::index::{signed, word, words};
+use super::lines::{
+    Block, Fresh, Lines, Real, WIDTH, for_blocks, for_chunks, host, must_be_float, vectorised,
+};
+use super::softmax::{column_max, exp_into, max};
+use crate::cpu::SendPtr;
+use crate::expr::{Value, same_device};
+
+const OP: &str = "cross_entropy";
+
+/// Losses of rows and their gradient.
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    /// The loss of each row, weighted; 0 where the row is ignored. Shape of the target.
+    pub loss: Value,
+    /// The derivative of each row's loss by its logits. Shape of the logits.
+    pub dlogits: Value,
+    /// The weight of each row's class, 1 without weights; 0 where the row is ignored. A mean
+    /// divides by the sum of these. Shape of the target.
+    pub weight_sum: Value,
+}
+
+/// Cross-entropy of `logits` and class indices, per row, with its gradient.
+///
+/// *Shapes*: logits `[.., C, ..]` with the classes along `dim`; target as the logits without
+/// `dim`; the loss as the target.
+///
+/// *Formula*: with `p = softmax(logits)`, target `t`, class weights `w` (`[C]`, of the logits'
+/// type; all 1 if not given) and `ε = label_smoothing`,
+/// `loss = -(1 - ε) w[t] log p[t] - ε / C · Σ_c w[c] log p[c]`. Rows whose target is
+/// `ignore_index` count for nothing; PyTorch's default is -100.
+///
+/// *Cost*: the logits are read once and the gradient is written once, by one kernel.
+///
+/// *Source*: `torch.nn.functional.cross_entropy`, `reduction="none"`. An ignored row has gradient
+/// zero even if it holds NaN.
+///
+/// ```
+/// use gradus_kernels::{Value, softmax_cross_entropy};
+/// use gradus_tensor::Array;
+///
+/// let logits = Value::from(Array::from_vec(vec![0.0f32, 0.0, 1.0, 1.0], [2, 2])?);
+/// let target = Value::from(Array::from_vec(vec![1i32, 0], [2])?);
+/// let ce = softmax_cross_entropy(&logits, &target, 1, None, 0.0, Some(-100))?;
+/// assert_eq!(ce.dlogits.array()?.to_vec::<f32>()?, [0.5, -0.5, -0.5, 0.5]);
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// `Kind::Shape` when the shapes do not fit, `Kind::DType` unless logits are floats, targets are
+/// integers and weights are as the logits, `Kind::Argument` for a smoothing outside `0..=1`,
+/// `Kind::Index` for a target that is no class. Targets that were computed on a GPU are not read
+/// back to be checked: there such a row has loss NaN and gradient zero.
+pub fn softmax_cross_entropy(
+    logits: &Value,
+    target: &Value,
+    dim: Dim,
+    weight: Option<&Value>,
+    label_smoothing: f64,
+    ignore_index: Option<i64>,
+) -> Result<CrossEntropy> {
+    let lines = checked(logits, target, dim, weight)?;
+    if !(0.0..=1.0).contains(&label_smoothing) {
+        return Err(Error::argument(OP, "label_smoothing", label_smoothing, "a number in 0..=1"));
+    }
+    let (dtype, device) = (logits.dtype(), logits.device());
+    if lines.count() == 0 {
+        let loss = Value::constant(0.0, target.shape(), dtype, device);
+        let dlogits = Value::constant(0.0, logits.shape(), dtype, device);
+        return Ok(CrossEntropy { weight_sum: loss.clone(), loss, dlogits });
+    }
+    let ignore = ignore_index.and_then(|i| word(target.dtype(), i));
+    let job = Job { lines, smoothing: label_smoothing, ignore };
+    if target.device().is_cpu() {
+        job.check(target)?;
+    }
+    match dtype {
+        DType::F64 => job.run_cpu::<f64>(logits, target, weight),
+        _ => job.run_cpu::<f32>(logits, target, weight),
+    }
+}
+
+/// The only shape and type rule.
+fn checked(logits: &Value, target: &Value, dim: Dim, weight: Option<&Value>) -> Result<Lines> {
+    let shapes = [("logits", logits.shape()), ("target", target.shape())];
+    let wrong = |problem| Err(Error::shape(OP, problem, &shapes));
+    must_be_float(OP, logits.dtype())?;
+    if !matches!(target.dtype(), DType::I32 | DType::U32 | DType::U8) {
+        return Err(Kind::DType {
+            op: OP,
+            got: vec![target.dtype()],
+            expected: "class indices of an integer type; for probabilities or one-hot rows pass \
+                       a float tensor of the logits' shape",
+        }
+        .into());
+    }
+    if logits.shape().rank() == 0 {
+        let expected = "at least 1: the classes";
+        return wrong(Problem::Rank { name: "logits", got: 0, expected });
+    }
+    let d = logits.shape().dim(OP, dim)?;
+    if logits.shape().without(d) != *target.shape() {
+        return wrong(Problem::Rule {
+            rule: "target must have the logits' shape without the class dimension",
+        });
+    }
+    // A target on the host is checked, and copied to where the logits are.
+    if !target.device().is_cpu() {
+        same_device(OP, logits, target)?;
+    }
+    if let Some(weight) = weight {
+        same_device(OP, logits, weight)?;
+        if weight.dtype() != logits.dtype() {
+            let got = vec![weight.dtype(), logits.dtype()];
+            return Err(Kind::DType { op: OP, got, expected: "weights of the logits' type" }.into());
+        }
+        if *weight.shape() != [logits.shape()[d]] {
+            let rule = "weight must be a vector with one weight a class";
+            let [logits, target] = shapes;
+            let shapes = [logits, target, ("weight", weight.shape())];
+            return Err(Error::shape(OP, Problem::Rule { rule }, &shapes));
+        }
+    }
+    Ok(Lines::at(logits.shape(), d))
+}
+
+/// The geometry: rows are lines of `C` logits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    pub(super) lines: Lines,
+    pub(super) smoothing: f64,
+    /// The word of the index that is ignored, if the target's type can hold it.
+    pub(super) ignore: Option<u32>,
+}
+
+impl Job {
+    /// # Errors
+    /// `Kind::Index` for the first target that is neither a class nor ignored.
+    fn check(&self, target: &Value) -> Result<()> {
+        let target = target.dense()?;
+        let words = words(&target);
+        let wrong = |&word: &u32| word as usize >= self.lines.n && Some(word) != self.ignore;
+        match words.iter().position(wrong) {
+            None => Ok(()),
+            Some(position) => Err(Kind::Index {
+                op: OP,
+                index: signed(target.dtype(), words[position]),
+                position,
+                size: self.lines.n,
+            }
+            .into()),
+        }
+    }
+
+    fn run_cpu<T: Real>(
+        &self,
+        logits: &Value,
+        target: &Value,
+        weight: Option<&Value>,
+    ) -> Result<CrossEntropy> {
+        let (dtype, rows) = (logits.dtype(), target.shape().clone());
+        let (logits, target) = (logits.dense()?, target.dense()?);
+        let weight = weight.map(Value::dense).transpose()?;
+        let words = words(&target);
+        let mut outputs = [
+            Fresh::new(&rows, dtype)?,
+            Fresh::new(&rows, dtype)?,
+            Fresh::new(logits.shape(), dtype)?,
+        ];
+        let [loss, sums, dlogits] = &mut outputs;
+        let weight = weight.as_ref().map(host::<T>);
+        let total = weight.map(|w| w.iter().fold(T::ZERO, |sum, &w| sum + w));
+        let run = Run {
+            x: host::<T>(&logits),
+            target: &words,
+            weight,
+            total: total.unwrap_or(T::of(self.lines.n as f64)),
+            n: self.lines.n,
+            keep: T::of(1.0 - self.smoothing),
+            spread: T::of(self.smoothing / self.lines.n as f64),
+            ignore: self.ignore,
+            loss: SendPtr::new(loss.values::<T>().as_mut_ptr()),
+            sums: SendPtr::new(sums.values::<T>().as_mut_ptr()),
+            dlogits: SendPtr::new(dlogits.values::<T>().as_mut_ptr()),
+        };
+        if self.lines.inner == 1 {
+            let all = dlogits.values::<T>();
+            for_chunks(all, self.lines.n, self.lines.numel(), |at, part| rows_of(&run, at, part));
+        } else {
+            for_blocks(self.lines, |block| columns_of(&run, block));
+        }
+        let [loss, weight_sum, dlogits] = outputs.map(|out| Value::from(out.done()));
+        Ok(CrossEntropy { loss, dlogits, weight_sum })
+    }
+}
+
+/// What the loops read and write.
+struct Run<'a, T> {
+    x: &'a [T],
+    target: &'a [u32],
+    weight: Option<&'a [T]>,
+    total: T,
+    n: usize,
+    /// 1 - ε.
+    keep: T,
+    /// ε / C.
+    spread: T,
+    ignore: Option<u32>,
+    loss: SendPtr,
+    sums: SendPtr,
+    dlogits: SendPtr,
+}
+
+/// A row's target and its factors.
+struct Row<T> {
+    target: usize,
+    /// Whether it counts.
+    kept: bool,
+    weight: T,
+}
+
+impl<T: Real> Run<'_, T> {
+    #[inline(always)]
+    fn row(&self, line: usize) -> Row<T> {
+        let word = self.target[line];
+        let kept = Some(word) != self.ignore;
+        let target = if kept { word as usize } else { 0 };
+        Row { target, kept, weight: self.weight.map_or(T::ONE, |w| w[target]) }
+    }
+
+    #[inline(always)]
+    fn weight_of(&self, class: usize) -> T {
+        self.weight.map_or(T::ONE, |w| w[class])
+    }
+
+    /// The loss, from the target's shifted logit, log Σ exp and Σ w·(x - max).
+    #[inline(always)]
+    fn loss(&self, row: &Row<T>, shifted: T, log_sum: T, dot: T) -> T {
+        if !row.kept {
+            return T::ZERO;
+        }
+        let own = self.keep * row.weight * (log_sum - shifted);
+        if self.spread == T::ZERO { own } else { own + self.spread * (self.total * log_sum - dot) }
+    }
+
+    /// What multiplies the probabilities in the gradient.
+    #[inline(always)]
+    fn factor(&self, row: &Row<T>) -> T {
+        self.keep * row.weight + self.spread * self.total
+    }
+}
+
+vectorised! {
+    /// Rows that lie one after another; `out` is the gradient from element `at` on.
+    fn rows_of<T: Real>(run: &Run<'_, T>, at: usize, out: &mut [T]) {
+        let n = run.n;
+        for (i, out) in out.chunks_exact_mut(n).enumerate() {
+            let line = at / n + i;
+            let x = &run.x[line * n..][..n];
+            let row = run.row(line);
+            let top = max(x);
+            let sum = exp_into(x, top, out);
+            let mut dot = T::ZERO;
+            if run.spread != T::ZERO {
+                for (class, &x) in x.iter().enumerate() {
+                    dot = dot + run.weight_of(class) * (x - top);
+                }
+            }
+            let loss = run.loss(&row, x[row.target] - top, sum.log(), dot);
+            let scale = run.factor(&row) / sum;
+            if row.kept {
+                for out in out.iter_mut() {
+                    *out = *out * scale;
+                }
+                if run.spread != T::ZERO {
+                    for (class, out) in out.iter_mut().enumerate() {
+                        *out = *out - run.spread * run.weight_of(class);
+                    }
+                }
+                out[row.target] = out[row.target] - run.keep * row.weight;
+            } else {
+                out.fill(T::ZERO);
+            }
+            // SAFETY: this row's results are written by nobody else.
+            unsafe {
+                run.loss.add(line * size_of::<T>()).cast::<T>().write(loss);
+                let counted = if row.kept { row.weight } else { T::ZERO };
+                run.sums.add(line * size_of::<T>()).cast::<T>().write(counted);
+            }
+        }
+    }
+
+    /// Rows that lie side by side.
+    fn columns_of<T: Real>(run: &Run<'_, T>, block: Block) {
+        let mut top = [T::NEG_INFINITY; WIDTH];
+        let mut sum = [T::ZERO; WIDTH];
+        let mut dot = [T::ZERO; WIDTH];
+        column_max(run.x, block, run.n, &mut top);
+        for class in 0..run.n {
+            let weight = run.weight_of(class);
+            // SAFETY: blocks own disjoint columns of the result.
+            let out = unsafe { block.row_mut::<T>(run.dlogits, class) };
+            let state = top.iter().zip(sum.iter_mut().zip(&mut dot));
+            for ((out, &x), (&top, (sum, dot))) in
+                out.iter_mut().zip(block.row(run.x, class)).zip(state)
+            {
+                let e = (x - top).exp();
+                *sum = *sum + e;
+                *dot = *dot + weight * (x - top);
+                *out = e;
+            }
+        }
+        // SAFETY: as above.
+        let (loss, sums) =
+            unsafe { (block.results::<T>(run.loss), block.results::<T>(run.sums)) };
+        for c in 0..block.width {
+            let row = run.row(block.line + c);
+            let shifted = block.row(run.x, row.target)[c] - top[c];
+            loss[c] = run.loss(&row, shifted, sum[c].log(), dot[c]);
+            sums[c] = if row.kept { row.weight } else { T::ZERO };
+            sum[c] = run.factor(&row) / sum[c];
+        }
+        for class in 0..run.n {
+            let spread = run.spread * run.weight_of(class);
+            // SAFETY: as above.
+            let out = unsafe { block.row_mut::<T>(run.dlogits, class) };
+            for (out, &scale) in out.iter_mut().zip(&sum) {
+                *out = *out * scale - spread;
+            }
+        }
+        for c in 0..block.width {
+            let row = run.row(block.line + c);
+            let classes = if row.kept { row.target..row.target + 1 } else { 0..run.n };
+            for class in classes {
+                // SAFETY: as above.
+                let out = unsafe { block.row_mut::<T>(run.dlogits, class) };
+                let less = out[c] - run.keep * row.weight;
+                out[c] = if row.kept { less } else { T::ZERO };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::lines::checks::{Dice, array, assert_close, scrambled, values};
+
+    /// One row by the definition: loss, gradient, weight.
+    fn naive(x: &[f64], t: i64, w: &[f64], eps: f64, ignore: Option<i64>) -> (f64, Vec<f64>, f64) {
+        if Some(t) == ignore {
+            return (0.0, vec![0.0; x.len()], 0.0);
+        }
+        let (t, c) = (t as usize, x.len() as f64);
+        let top = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = x.iter().map(|x| (x - top).exp()).sum();
+        let log_p: Vec<f64> = x.iter().map(|x| x - top - sum.ln()).collect();
+        // The target as weighted probabilities.
+        let q: Vec<f64> =
+            (0..x.len()).map(|i| w[i] * (eps / c + if i == t { 1.0 - eps } else { 0.0 })).collect();
+        let loss =
+            -q.iter().zip(&log_p).map(|(q, l)| if *q == 0.0 { 0.0 } else { q * l }).sum::<f64>();
+        let all: f64 = q.iter().sum();
+        let grad = log_p.iter().zip(&q).map(|(l, q)| l.exp() * all - q).collect();
+        (loss, grad, w[t])
+    }
+
+    fn case(shape: &[usize], dim: usize, eps: f64, weighted: bool, ignore: Option<i64>) {
+        let shape = Shape::from(shape);
+        let lines = Lines::at(&shape, dim);
+        let mut dice = Dice(shape.numel() as u64 + eps.to_bits());
+        let x = dice.floats(shape.numel(), false);
+        let labels = shape.without(dim);
+        let t = dice.ints(labels.numel(), lines.n);
+        let w: Vec<f32> =
+            (0..lines.n).map(|i| if weighted { 0.5 + i as f32 } else { 1.0 }).collect();
+        let wide: Vec<f64> = w.iter().map(|&w| w.into()).collect();
+        let (mut loss, mut grad, mut sums) = (vec![], vec![0.0; x.len()], vec![]);
+        for line in 0..lines.count() {
+            let base = line / lines.inner * lines.n * lines.inner + line % lines.inner;
+            let row: Vec<f64> = (0..lines.n).map(|i| x[base + i * lines.inner].into()).collect();
+            let (l, g, s) = naive(&row, t[line].into(), &wide, eps, ignore);
+            loss.push(l);
+            sums.push(s);
+            for (i, g) in g.into_iter().enumerate() {
+                grad[base + i * lines.inner] = g;
+            }
+        }
+        let weight = weighted.then(|| array(&w, &[lines.n].into()));
+        let target = array(&t, &labels);
+        for logits in [array(&x, &shape), scrambled(&x, &shape)] {
+            let ce =
+                softmax_cross_entropy(&logits, &target, dim as i64, weight.as_ref(), eps, ignore)
+                    .expect("computes");
+            let what = format!("{shape}, dim {dim}, smoothing {eps}, {weighted}, {ignore:?}");
+            assert_eq!((ce.loss.shape(), ce.dlogits.shape()), (&labels, &shape));
+            assert_close(&values(&ce.loss), &loss, 2e-6, &what);
+            assert_close(&values(&ce.dlogits), &grad, 2e-6, &what);
+            assert_close(&values(&ce.weight_sum), &sums, 0.0, &what);
+        }
+    }
+
+    #[test]
+    fn matches_the_definition() {
+        let shapes: [(&[usize], usize); 9] = [
+            (&[5], 0),
+            (&[1, 1], 1),
+            (&[7, 10], 1),
+            (&[0, 10], 1),
+            (&[67, 131], 1),
+            (&[3, 5, 7], 1),
+            (&[3, 5, 7], 2),
+            (&[2, 11, 3, 67], 1),
+            (&[4, 0], 0),
+        ];
+        for (shape, dim) in shapes {
+            for eps in [0.0, 0.1, 1.0] {
+                for weighted in [false, true] {
+                    for ignore in [None, Some(-100), Some(0)] {
+                        case(shape, dim, eps, weighted, ignore);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn infinite_logits_and_ignored_nan_rows() {
+        let x = [0.0f32, f32::NEG_INFINITY, 0.0, f32::NAN, 1.0, 2.0, 1e30, 0.0, -1e30];
+        let x = array(&x, &[3, 3].into());
+        let t = array(&[0i64, -100, 0], &[3].into());
+        let ce = softmax_cross_entropy(&x, &t, 1, None, 0.0, Some(-100)).expect("computes");
+        assert_eq!(values::<f32>(&ce.loss), [2f32.ln(), 0.0, 0.0]);
+        let expected = [-0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(values::<f32>(&ce.dlogits), expected);
+        assert_eq!(values::<f32>(&ce.weight_sum), [1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn every_target_type_and_float_type() {
+        let x = array(&[0.0f64, 1.0, 2.0, 3.0], &[2, 2].into());
+        let rows = [2].into();
+        for t in [array(&[1i32, 0], &rows), array(&[1u32, 0], &rows), array(&[1u8, 0], &rows)] {
+            let ce = softmax_cross_entropy(&x, &t, -1, None, 0.0, Some(-100)).expect("computes");
+            let log = 1f64.exp().ln_1p();
+            let loss = values::<f64>(&ce.loss);
+            assert!((loss[0] - (log - 1.0)).abs() < 1e-15 && (loss[1] - log).abs() < 1e-15);
+        }
+    }
+
+    fn message(x: &Value, t: &Value, w: Option<&Value>, eps: f64) -> String {
+        let error = softmax_cross_entropy(x, t, 1, w, eps, Some(-100)).expect_err("a mistake");
+        error.to_string()
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let x = array(&[0.0f32; 6], &[2, 3].into());
+        let t = array(&[0i32, 1], &[2].into());
+        let three = array(&[0i32; 3], &[3].into());
+        assert_eq!(
+            message(&x, &three, None, 0.0),
+            "cross_entropy: target must have the logits' shape without the class dimension; \
+             logits [2, 3], target [3]"
+        );
+        let w = array(&[1.0f32; 2], &[2].into());
+        assert_eq!(
+            message(&x, &t, Some(&w), 0.0),
+            "cross_entropy: weight must be a vector with one weight a class; \
+             logits [2, 3], target [2], weight [2]"
+        );
+        assert_eq!(
+            message(&x, &t, Some(&t), 0.0),
+            "cross_entropy: got int32 and float32, expected weights of the logits' type"
+        );
+        assert_eq!(
+            message(&x, &w, None, 0.0),
+            "cross_entropy: got float32, expected class indices of an integer type; for \
+             probabilities or one-hot rows pass a float tensor of the logits' shape"
+        );
+        assert_eq!(
+            message(&x, &t, None, 1.5),
+            "cross_entropy: label_smoothing is 1.5, expected a number in 0..=1"
+        );
+        for (label, number) in [(3i32, "3"), (-1, "-1")] {
+            let t = array(&[0, label], &[2].into());
+            let expected = format!("cross_entropy: index {number} at position 1 is outside 0..3");
+            assert_eq!(message(&x, &t, None, 0.0), expected);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A piece of GPU memory that returns to its pool when dropped.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::Gpu;
+
+/// A real buffer, live or waiting in the pool.
+pub(crate) struct Slot {
+    pub(crate) raw: wgpu::Buffer,
+    pub(crate) id: u64,
+    pub(crate) class: usize,
+    pub(crate) bytes: u64,
+    /// The last batch of commands that names this buffer.
+    pub(crate) used: AtomicU64,
+}
+
+/// GPU memory, returned to its pool when dropped.
+///
+/// Commands recorded later may reuse the memory at once: they run later.
+pub struct GpuBuffer {
+    slot: Arc<Slot>,
+    gpu: Arc<Gpu>,
+}
+
+impl GpuBuffer {
+    pub(crate) fn new(slot: Arc<Slot>, gpu: Arc<Gpu>) -> Self {
+        GpuBuffer { slot, gpu }
+    }
+
+    /// The driver's buffer: storage, copy source and copy destination.
+    pub fn raw(&self) -> &wgpu::Buffer {
+        &self.slot.raw
+    }
+
+    /// Unique among the buffers of this process; a reused buffer keeps it.
+    pub fn id(&self) -> u64 {
+        self.slot.id
+    }
+
+    /// The GPU that owns the memory.
+    pub fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
+    }
+
+    /// Bytes of memory: the request rounded up to its size class, a multiple of 4.
+    pub fn size(&self) -> u64 {
+        self.slot.bytes
+    }
+
+    /// Notes that batch `batch` names this buffer.
+    pub(crate) fn mark(&self, batch: u64) {
+        self.slot.used.store(batch, Ordering::Relaxed);
+    }
+
+    /// The last batch that names this buffer.
+    #[cfg(test)]
+    pub(crate) fn last_batch(&self) -> u64 {
+        self.slot.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for GpuBuffer {
+    fn drop(&mut self) {
+        self.gpu.give_back(self.slot.clone());
+    }
+}
+
+impl fmt::Debug for GpuBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GpuBuffer {{ id: {}, bytes: {} }}", self.slot.id, self.slot.bytes)
+    }
+}
