@@ -1,2 +1,58 @@
-//! benches
-fn main() {}
+//! Workloads by name; each prints one JSON line. `cargo xtask bench` runs this in release mode.
+
+mod measure;
+mod workloads;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use gradus::Device;
+
+/// Times workloads and prints one JSON line each.
+#[derive(Parser)]
+struct Options {
+    /// Workloads to run; all of them when none is named.
+    workloads: Vec<String>,
+    /// `cpu`, `gpu` or `auto`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Seconds to spend on each workload's timed runs.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Threads of the CPU kernels; all processors by default.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if options.threads > 0 {
+        // Both the CPU kernels and the matrix products use rayon's global pool.
+        measure::set_threads(options.threads);
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> gradus::Result<()> {
+    let device = Device::named(&options.device)?;
+    for name in &options.workloads {
+        if !workloads::ALL.iter().any(|w| w.name == name) {
+            let known: Vec<&str> = workloads::ALL.iter().map(|w| w.name).collect();
+            eprintln!("no workload is called `{name}`; there are {}", known.join(", "));
+        }
+    }
+    for workload in workloads::ALL {
+        let wanted =
+            options.workloads.is_empty() || options.workloads.iter().any(|n| n == workload.name);
+        if wanted {
+            measure::report(workload, &device, options.seconds)?;
+        }
+    }
+    Ok(())
+}

@@ -15,7 +15,6 @@ mod gradcheck;
 mod graph;
 mod mode;
 mod operand;
-mod pending;
 mod ops;
 mod sym;
 mod tensor;

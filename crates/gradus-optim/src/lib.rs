@@ -1,1 +1,44 @@
-//! gradus-optim
+//! Optimizers: each is its formula, and a step of it is one kernel over all parameters.
+//!
+//! ```
+//! use gradus_autodiff::Tensor;
+//! use gradus_optim::{Optimizer, Sgd};
+//!
+//! let w = Tensor::from_vec(vec![1.0f32, -2.0], [2])?.requires_grad_(true);
+//! let mut optimizer = Sgd::new([&w], 0.25);
+//! for _ in 0..2 {
+//!     optimizer.zero_grad();
+//!     w.square()?.sum_all()?.backward()?;
+//!     optimizer.step()?; // w -= 0.25 · 2w
+//! }
+//! assert_eq!(w.to_vec::<f32>()?, [0.25, -0.5]);
+//! # Ok::<(), gradus_autodiff::Error>(())
+//! ```
+//!
+//! A new optimizer is a [`Rule`]: the names of its options and states and the update, written
+//! with the operators of [`Flat`]. [`Engine`] does the rest. It keeps the parameters of a group,
+//! and each state, as one flat array; a parameter's value is a view of that array. A step joins
+//! the gradients, evaluates the formula and writes parameters and states in place, unless
+//! somebody still holds the old elements: they keep them.
+
+mod adam;
+mod adamw;
+mod bucket;
+mod clip;
+mod engine;
+mod flat;
+mod group;
+mod optimizer;
+mod rule;
+mod sgd;
+mod state;
+
+pub use adam::{Adam, AdamRule};
+pub use adamw::{AdamW, AdamWRule};
+pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm};
+pub use engine::Engine;
+pub use flat::Flat;
+pub use group::ParamGroup;
+pub use optimizer::{Optimizer, StateDict};
+pub use rule::{Domain, Rule, Setting, StepContext};
+pub use sgd::{Sgd, SgdRule};

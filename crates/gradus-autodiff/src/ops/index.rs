@@ -30,7 +30,7 @@ impl Tensor {
     /// # Errors
     /// `Kind::DType` for indices that are not integers, `Kind::Index` for one out of range.
     pub fn index_select(&self, dim: Dim, index: &Tensor) -> Result<Tensor> {
-        let value = crate::pending::index_select(&self.value(), dim, &index.value())?;
+        let value = gradus_kernels::index_select(&self.value(), dim, &index.value())?;
         let (size, index) = (self.shape()[self.shape().dim("index_select", dim)?], index.detach());
         Ok(record_fn("index_select", value, &[self], Keep::NOTHING, move |_, g| {
             one(g.index_sum(dim, &index, size)?)
@@ -39,7 +39,10 @@ impl Tensor {
 
     /// Zeros of `size` along `dim` to which position `i` is added at `index[i]`.
     fn index_sum(&self, dim: Dim, index: &Tensor, size: usize) -> Result<Tensor> {
-        let value = crate::pending::index_add(&self.value(), dim, &index.value(), size)?;
+        let shape = self.shape();
+        let whole = shape.with(shape.dim("index_add", dim)?, size);
+        let zeros = Tensor::full(whole, 0.0, self.dtype(), &self.device()).value();
+        let value = gradus_kernels::index_add(&zeros, dim, &index.value(), &self.value())?;
         let index = index.clone();
         Ok(record_fn("index_add", value, &[self], Keep::NOTHING, move |_, g| {
             one(g.index_select(dim, &index)?)
@@ -52,7 +55,7 @@ impl Tensor {
     /// `Kind::Shape` when the index is larger than x in another dimension, `Kind::DType`,
     /// `Kind::Index`.
     pub fn gather(&self, dim: Dim, index: &Tensor) -> Result<Tensor> {
-        let value = crate::pending::gather(&self.value(), dim, &index.value())?;
+        let value = gradus_kernels::gather(&self.value(), dim, &index.value())?;
         let (shape, index) = (self.shape(), index.detach());
         Ok(record_fn("gather", value, &[self], Keep::NOTHING, move |_, g| {
             let zeros = Tensor::full(&shape, 0.0, g.dtype(), &g.device());
@@ -67,7 +70,7 @@ impl Tensor {
     /// As [`Tensor::gather`].
     pub fn scatter_add(&self, dim: Dim, index: &Tensor, src: &Tensor) -> Result<Tensor> {
         let values = (self.value(), index.value(), src.value());
-        let value = crate::pending::scatter_add(&values.0, dim, &values.1, &values.2)?;
+        let value = gradus_kernels::scatter_add(&values.0, dim, &values.1, &values.2)?;
         let (index, src_shape) = (index.detach(), src.shape());
         Ok(record_fn("scatter_add", value, &[self, src], Keep::NOTHING, move |saved, g| {
             let mut grads: Grads = SmallVec::from_elem(None, 2);
@@ -95,7 +98,7 @@ impl Tensor {
     /// # Errors
     /// `Kind::Shape` when the dimension does not exist.
     pub fn sort(&self, dim: Dim, descending: bool) -> Result<(Tensor, Tensor)> {
-        let (values, indices) = crate::pending::sort(&self.value(), dim, descending)?;
+        let (values, indices) = gradus_kernels::sort(&self.value(), dim, descending)?;
         Ok(self.reordered("sort", values.into(), indices.into(), dim))
     }
 
@@ -104,7 +107,7 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::sort`].
     pub fn argsort(&self, dim: Dim, descending: bool) -> Result<Tensor> {
-        Ok(crate::pending::sort(&self.value(), dim, descending)?.1.into())
+        Ok(gradus_kernels::sort(&self.value(), dim, descending)?.1.into())
     }
 
     /// The `k` largest (or smallest) elements along `dim`, in order, and their indices. PyTorch:
@@ -113,7 +116,7 @@ impl Tensor {
     /// # Errors
     /// `Kind::Argument` when the dimension has fewer than k elements.
     pub fn topk(&self, k: usize, dim: Dim, largest: bool) -> Result<(Tensor, Tensor)> {
-        let (values, indices) = crate::pending::topk(&self.value(), k, dim, largest)?;
+        let (values, indices) = gradus_kernels::topk(&self.value(), k, dim, largest)?;
         Ok(self.reordered("topk", values.into(), indices.into(), dim))
     }
 

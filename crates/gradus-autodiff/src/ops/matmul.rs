@@ -62,6 +62,32 @@ impl Tensor {
         }))
     }
 
+    /// `self · weightᵀ`, with the weight's gradient in the weight's own layout: by way of a
+    /// transposed view it would have to be copied for the optimizer.
+    fn times_transposed(&self, weight: &Tensor) -> Result<Tensor> {
+        let rows = if self.rank() == 1 { self.value().reshape(&[1, -1])? } else { self.value() };
+        let mut value = gradus_kernels::matmul(&rows, &weight.value().transpose(-2, -1)?)?;
+        if self.rank() == 1 {
+            value = value.reshape(&[-1])?;
+        }
+        let (gx, gw) = (self.requires_grad(), weight.requires_grad());
+        let keep = Keep { inputs: [gw, gx, false], output: false };
+        Ok(record_fn("linear", value, &[self, weight], keep, move |saved, g| {
+            let mut grads: Grads = SmallVec::from_elem(None, 2);
+            if saved.needs(0) {
+                grads[0] = Some(g.matmul(&saved.input(1))?);
+            }
+            if saved.needs(1) {
+                let flat = |t: &Tensor| match t.rank() {
+                    1 => t.unsqueeze(0),
+                    _ => t.flatten(0, -2),
+                };
+                grads[1] = Some(flat(g)?.t()?.product(&flat(&saved.input(0))?)?);
+            }
+            Ok(grads)
+        }))
+    }
+
     /// `self · weightᵀ + bias`: `[*, I] → [*, O]` with `weight [O, I]` and `bias [O]`. PyTorch:
     /// `nn.functional.linear`.
     ///
@@ -90,7 +116,7 @@ impl Tensor {
             let (name, other) = ("x", "weight");
             return fail(Problem::Size { name, got, unit: "features", other, expected: sw[1] });
         }
-        let y = self.matmul(&weight.t()?)?;
+        let y = self.times_transposed(weight)?;
         match bias {
             None => Ok(y),
             Some(bias) if bias.shape() == [sw[0]] => y.add(bias),

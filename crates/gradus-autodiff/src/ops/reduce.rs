@@ -183,8 +183,8 @@ impl Tensor {
     /// # Errors
     /// `Kind::Shape` when the dimension does not exist or there are no elements.
     pub fn argmax(&self, dim: Option<Dim>, keepdim: bool) -> Result<Tensor> {
-        let op = crate::pending::ArgReduce::argmax;
-        Ok(crate::pending::arg_reduce(op, &self.value(), dim, keepdim)?.into())
+        let op = gradus_kernels::ArgReduce::argmax;
+        Ok(gradus_kernels::arg_reduce(op, &self.value(), dim, keepdim)?.into())
     }
 
     /// Index of the smallest element; see [`Tensor::argmax`].
@@ -192,8 +192,8 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::argmax`].
     pub fn argmin(&self, dim: Option<Dim>, keepdim: bool) -> Result<Tensor> {
-        let op = crate::pending::ArgReduce::argmin;
-        Ok(crate::pending::arg_reduce(op, &self.value(), dim, keepdim)?.into())
+        let op = gradus_kernels::ArgReduce::argmin;
+        Ok(gradus_kernels::arg_reduce(op, &self.value(), dim, keepdim)?.into())
     }
 
     /// Largest elements over `dim` and their first indices. PyTorch: `max(dim)`.

@@ -1,6 +1,6 @@
 //! Running sums and products.
 
-use crate::pending::Scan;
+use gradus_kernels::Scan;
 use gradus_tensor::{Dim, Result};
 
 use super::{cat, one};
@@ -13,7 +13,7 @@ impl Tensor {
     /// # Errors
     /// `Kind::Shape` when the dimension does not exist.
     pub fn cumsum(&self, dim: Dim) -> Result<Tensor> {
-        let value = crate::pending::scan(Scan::cumsum, &self.value(), dim)?;
+        let value = gradus_kernels::scan(Scan::cumsum, &self.value(), dim)?;
         Ok(record_fn("cumsum", value, &[self], Keep::NOTHING, move |_, g| {
             one(g.flip(&[dim])?.cumsum(dim)?.flip(&[dim])?)
         }))
@@ -26,7 +26,7 @@ impl Tensor {
     /// `Kind::Shape` when the dimension does not exist.
     pub fn cumprod(&self, dim: Dim) -> Result<Tensor> {
         if !self.requires_grad() || !crate::is_grad_enabled() {
-            return Ok(crate::pending::scan(Scan::cumprod, &self.value(), dim)?.into());
+            return Ok(gradus_kernels::scan(Scan::cumprod, &self.value(), dim)?.into());
         }
         let d = self.shape().dim("cumprod", dim)?;
         let (size, dim) = (self.shape()[d], d as i64);

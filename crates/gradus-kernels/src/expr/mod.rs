@@ -2,15 +2,23 @@
 
 mod assign;
 mod build;
+#[cfg(feature = "gpu")]
+mod emit;
 mod loops;
+#[cfg(feature = "gpu")]
+mod merge;
 mod plan;
 mod run_cpu;
+#[cfg(feature = "gpu")]
+mod run_gpu;
 mod value;
 mod window;
 
 pub use assign::{Assign, assign};
 pub(crate) use build::{must_be_index, must_have_elements, same_device};
-pub(crate) use plan::{Code, LeafSlot, Plan, Reg};
-pub(crate) use run_cpu::{Executor, TILE};
+#[cfg(feature = "gpu")]
+pub(crate) use emit::{Emitted, Emitter, emit_finish, library, register_type};
+pub(crate) use plan::Plan;
+pub(crate) use run_cpu::Executor;
 pub use value::Value;
-pub(crate) use value::{Deferred, Leaf, Node};
+pub(crate) use value::Deferred;

@@ -8,7 +8,9 @@ use gradus_tensor::{Array, DType, Device, Dim, Layout, Result, Shape};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::plan::{self, Code, Plan};
+#[cfg(feature = "gpu")]
+use super::plan::Plan;
+use super::plan::{self, Code};
 use super::window::Window;
 
 /// Steps of one expression; a longer one is computed in parts. Bounds the work of planning, the

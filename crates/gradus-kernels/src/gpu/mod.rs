@@ -10,4 +10,4 @@ mod tests;
 
 pub(crate) use gradus_tensor::gpu::Access;
 pub(crate) use launch::{Grid, Kernel, Launch, launch};
-pub(crate) use shaders::common;
+pub(crate) use shaders::{common, composed};

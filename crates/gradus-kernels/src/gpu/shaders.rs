@@ -29,3 +29,11 @@ pub(crate) fn shader(name: &str) -> Option<&'static Shader> {
 pub(crate) fn common(name: &str) -> Option<&'static str> {
     COMMON.iter().find(|(stem, _)| *stem == name).map(|(_, text)| *text)
 }
+
+/// The text of a shader file with constants and holes filled, in the uniform form: what a
+/// generated kernel that is based on a file compiles. An error becomes text that does not compile
+/// and so names itself.
+pub(crate) fn composed(name: &str, tune: &[(&str, u32)], holes: &[(&str, &str)]) -> String {
+    let text = shader(name).map_or("there is no such shader file", |shader| shader.text);
+    super::compose::compose(text, tune, holes, false).unwrap_or_else(|error| error)
+}

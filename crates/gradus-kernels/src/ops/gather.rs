@@ -4,7 +4,7 @@
 use bytemuck::Pod;
 use gradus_tensor::{Array, Dim, Error, Layout, Problem, Result, Shape};
 
-use super::index::{in_range, placed};
+use super::index::{placed, words};
 use super::lines::{Fresh, Lines, for_chunks, resized};
 use crate::expr::Value;
 
@@ -75,8 +75,7 @@ pub fn index_select(x: &Value, dim: Dim, index: &Value) -> Result<Value> {
     let out = Lines { n: count, ..source };
     let shape = resized(x.shape(), d, count);
     let view = x.array()?.layout().clone();
-    let part =
-        GatherGeometry { out, size: source.n, x: [0; 3], offset: 0, index: [0, 1, 0] };
+    let part = GatherGeometry { out, size: source.n, x: [0; 3], offset: 0, index: [0, 1, 0] };
     run("index_select", (x, view, d), index, shape, part)
 }
 
@@ -143,7 +142,7 @@ fn run(
     shape: Shape,
     part: GatherGeometry,
 ) -> Result<Value> {
-    let index = placed(op, index, x.device(), part.size)?;
+    let index = placed(op, index, x, part.size)?;
     if shape.numel() == 0 {
         return Ok(Value::constant(0.0, shape, x.dtype(), x.device()));
     }
@@ -157,7 +156,11 @@ fn run(
         }
     };
     let geometry = GatherGeometry { x: strides, offset: x.layout().offset(), ..part };
-    run_cpu(op, &geometry, &x, &index, &shape).map(Value::from)
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = x.device().as_gpu() {
+        return super::gather_gpu::run(gpu, &geometry, &x, &index, &shape).map(Value::from);
+    }
+    run_cpu(&geometry, &x, &index, &shape).map(Value::from)
 }
 
 /// The strides of a layout seen as `[outer, n, inner]`, if it can be.
@@ -181,14 +184,9 @@ pub(super) fn collapsed(layout: &Layout, d: usize) -> Option<[isize; 3]> {
     Some([group(0, d)?, layout.strides()[d], group(d + 1, rank)?])
 }
 
-fn run_cpu(
-    op: &'static str,
-    g: &GatherGeometry,
-    x: &Array,
-    index: &Array,
-    shape: &Shape,
-) -> Result<Array> {
-    let index = in_range(op, index, g.size)?;
+fn run_cpu(g: &GatherGeometry, x: &Array, index: &Array, shape: &Shape) -> Result<Array> {
+    // `placed` has checked them.
+    let index = words(index);
     let mut out = Fresh::new(shape, x.dtype())?;
     match x.dtype().size() {
         1 => typed::<u8>(g, x, &index, out.values()),
@@ -205,7 +203,11 @@ fn typed<T: Pod + Send + Sync>(g: &GatherGeometry, x: &Array, index: &[u32], out
     let x: &[T] = bytemuck::cast_slice(&bytes[..whole]);
     let Lines { n, inner, .. } = g.out;
     // Copies are cheap: a piece is larger than usual.
-    let cost = out.len() * size_of::<T>() / 4;
+    let cost = size_of_val(out) / 4;
+    if inner == 1 {
+        for_chunks(out, 1, cost, |at, part| elements(g, x, index, at, part));
+        return;
+    }
     for_chunks(out, inner, cost, |at, part| {
         for (row, out) in part.chunks_exact_mut(inner).enumerate() {
             let row = at / inner + row;
@@ -223,6 +225,22 @@ fn typed<T: Pod + Send + Sync>(g: &GatherGeometry, x: &Array, index: &[u32], out
             }
         }
     });
+}
+
+/// Lines without neighbours: `part` is the result from element `at` on.
+fn elements<T: Pod>(g: &GatherGeometry, x: &[T], index: &[u32], at: usize, part: &mut [T]) {
+    let n = g.out.n;
+    let (mut o, mut i, mut done) = (at / n, at % n, 0);
+    while done < part.len() {
+        let run = (n - i).min(part.len() - done);
+        let base = g.offset as isize + o as isize * g.x[0];
+        let index = &index[o * g.index[0] + i * g.index[1]..];
+        for (out, &j) in part[done..done + run].iter_mut().zip(index) {
+            *out = x[(base + j as isize * g.x[1]) as usize];
+        }
+        done += run;
+        (o, i) = (o + 1, 0);
+    }
 }
 
 #[cfg(test)]
@@ -243,7 +261,8 @@ mod tests {
                 // One time as large as x, one time smaller in every dimension.
                 for cut in [0, 1] {
                     let sizes = shape.iter().map(|&s| s - cut.min(s / 2));
-                    let out = resized(&sizes.collect(), d, if shape.rank() == 0 { 1 } else { count });
+                    let out =
+                        resized(&sizes.collect(), d, if shape.rank() == 0 { 1 } else { count });
                     let index = dice.ints(out.numel(), lines.n);
                     let dense = array(&data, &shape);
                     let steps = Layout::dense(&shape);
@@ -314,10 +333,7 @@ mod tests {
         let x = array(&[0.0f32; 6], &[2, 3].into());
         let say = |r: Result<Value>| r.expect_err("a mistake").to_string();
         let index = array(&[0i32, 3], &[2, 1].into());
-        assert_eq!(
-            say(gather(&x, 1, &index)),
-            "gather: index 3 at position 1 is outside 0..3"
-        );
+        assert_eq!(say(gather(&x, 1, &index)), "gather: index 3 at position 1 is outside 0..3");
         let index = array(&[-1i32], &[1].into());
         assert_eq!(
             say(index_select(&x, 0, &index)),

@@ -2,49 +2,37 @@
 
 use std::borrow::Cow;
 
-use gradus_tensor::{Array, DType, Device, Kind, Result};
+use gradus_tensor::{Array, DType, Kind, Result};
 
 use super::lines::host;
 use crate::expr::{Value, must_be_index, same_device};
 
-/// The indices, dense and on `device`. Those that come from the host are checked here; they may
-/// be on the CPU when the work is on a GPU. What was computed on a GPU is not read back to be
-/// checked: each kernel says what it does with an index that is out of range.
+/// The indices, dense and on the device of `x`. Those that come from the host are checked here;
+/// they may be on the CPU when the work is on a GPU. What was computed on a GPU is not read back
+/// to be checked: each kernel says what it does with an index that is out of range.
 ///
 /// # Errors
 /// `Kind::DType` unless they are integers, `Kind::Index` for the first outside `0..size`,
 /// `Kind::Device` for indices on a GPU for work elsewhere.
-pub(crate) fn placed(
-    op: &'static str,
-    index: &Value,
-    device: &Device,
-    size: usize,
-) -> Result<Array> {
+pub(crate) fn placed(op: &'static str, index: &Value, x: &Value, size: usize) -> Result<Array> {
     must_be_index(op, index)?;
-    let on_host = index.device().is_cpu();
-    if !on_host {
-        same_device(op, &Value::constant(0.0, [0], index.dtype(), device), index)?;
+    if !index.device().is_cpu() {
+        same_device(op, x, index)?;
         return index.dense();
     }
     let index = index.dense()?;
     in_range(op, &index, size)?;
-    index.to(device)
+    index.to(x.device())
 }
 
-/// The indices of a dense array on the CPU.
-///
 /// # Errors
 /// `Kind::Index` for the first outside `0..size`.
-pub(crate) fn in_range<'a>(
-    op: &'static str,
-    index: &'a Array,
-    size: usize,
-) -> Result<Cow<'a, [u32]>> {
+fn in_range(op: &'static str, index: &Array, size: usize) -> Result<()> {
     let values = words(index);
     let limit = u32::try_from(size).unwrap_or(u32::MAX);
     // A negative int32 is too large as a word.
     if values.iter().all(|&i| i < limit) {
-        return Ok(values);
+        return Ok(());
     }
     let position = values.iter().position(|&i| i >= limit).unwrap_or(0);
     let index = signed(index.dtype(), values[position]);

@@ -132,6 +132,10 @@ pub fn reduce(op: Reduce, x: &Value, dims: &[Dim], keepdim: bool) -> Result<Valu
         DType::Bool | DType::U8 if !extreme => x.cast(DType::I32)?,
         _ => x.clone(),
     };
+    if extreme && x.dtype().size() == 1 && !x.device().is_cpu() {
+        // Bytes are packed on the GPU; a word a result keeps the kernel simple.
+        return reduce(op, &x.cast(DType::I32)?, dims, keepdim)?.cast(x.dtype());
+    }
     let dims = x.shape().dims_of(def.name, dims)?;
     let kept: SmallVec<[bool; 6]> = (0..x.shape().rank()).map(|d| !dims.contains(&d)).collect();
     let wide: Shape = x.shape().iter().zip(&kept).map(|(&s, &k)| if k { s } else { 1 }).collect();

@@ -2,10 +2,10 @@
 //! index a slice). They are the gradients of `gather` and `index_select`.
 
 use bytemuck::Pod;
-use gradus_tensor::{Array, DType, Dim, Error, Problem, Result, Shape};
+use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result};
 
 use super::gather::{lines_at, one_dimensional, region};
-use super::index::{in_range, placed};
+use super::index::{placed, words};
 use super::lines::{Fresh, Lines, PIECE, host, resized};
 use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::{Value, same_device};
@@ -106,7 +106,7 @@ fn same_type(op: &'static str, x: &Value, src: &Value) -> Result<()> {
         return Ok(());
     }
     let got = vec![x.dtype(), src.dtype()];
-    Err(gradus_tensor::Kind::DType { op, got, expected: "x and src of one type of numbers" }.into())
+    Err(Kind::DType { op, got, expected: "x and src of one type of numbers" }.into())
 }
 
 fn run(
@@ -116,19 +116,24 @@ fn run(
     index: &Value,
     src: &Value,
 ) -> Result<Value> {
-    let index = placed(op, index, x.device(), g.size)?;
+    let index = placed(op, index, x, g.size)?;
     if g.src.numel() == 0 || x.shape().numel() == 0 {
         return Ok(x.clone());
     }
     let src = src.dense()?;
-    let index = in_range(op, &index, g.size)?;
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = x.device().as_gpu() {
+        let way = super::scatter_gpu::Way::of(gpu, g.src);
+        return super::scatter_gpu::run(op, gpu, &g, (x, &index, &src), way).map(Value::from);
+    }
+    // `placed` has checked them.
+    let index = words(&index);
     match x.dtype() {
         DType::F64 => run_cpu::<f64>(&g, x, &index, &src),
         DType::I32 => run_cpu::<i32>(&g, x, &index, &src),
         DType::U32 => run_cpu::<u32>(&g, x, &index, &src),
         DType::F32 => run_cpu::<f32>(&g, x, &index, &src),
-        DType::U8 | DType::Bool => run_cpu::<u8>(&g, x, &index, &src),
-        _ => unreachable!("every type of number is listed"),
+        _ => run_cpu::<u8>(&g, x, &index, &src),
     }
     .map(Value::from)
 }
@@ -171,8 +176,11 @@ fn run_cpu<T: Addend>(g: &ScatterGeometry, x: &Value, index: &[u32], src: &Array
 fn add<T: Addend>(g: &ScatterGeometry, out: &mut [T], index: &[u32], src: &[T]) {
     /// Columns that share a cache line stay together.
     const NARROWEST: usize = 16;
+    /// Blocks of columns that keep several threads busy.
+    const BLOCKS: usize = 8;
     let Lines { outer, n, inner } = g.src;
-    let width = (PIECE / n).clamp(NARROWEST, inner.max(NARROWEST)).min(inner);
+    let wanted = (g.src.numel() / PIECE).clamp(1, BLOCKS).div_ceil(outer);
+    let width = inner.div_ceil(wanted).max(NARROWEST).min(inner);
     let across = inner.div_ceil(width);
     let target = SendPtr::new(out.as_mut_ptr());
     for_pieces(outer * across, PIECE / (n * width), |first, count| {
@@ -199,11 +207,20 @@ fn add<T: Addend>(g: &ScatterGeometry, out: &mut [T], index: &[u32], src: &[T]) 
 
 #[cfg(test)]
 mod tests {
+    use gradus_tensor::Shape;
+
     use super::*;
     use crate::ops::lines::checks::{Dice, array, bits, scrambled, shapes, values};
 
     /// By definition: every position of the index in row-major order.
-    fn naive(x: &[f32], shape: &Shape, d: usize, index: &[i32], at: &Shape, src: &[f32]) -> Vec<f32> {
+    fn naive(
+        x: &[f32],
+        shape: &Shape,
+        d: usize,
+        index: &[i32],
+        at: &Shape,
+        src: &[f32],
+    ) -> Vec<f32> {
         let mut out = x.to_vec();
         let steps = shape.dense_strides();
         for (position, (&i, &value)) in index.iter().zip(src).enumerate() {
@@ -234,9 +251,15 @@ mod tests {
                 let src = dice.floats(at.numel(), false);
                 let expected = bits(&array(&naive(&x, &shape, d, &index, &at, &src), &shape));
                 // A source that is larger than the index: the rest is not seen.
-                let zeros = Value::constant(99.0, at.iter().map(|s| s + 2).collect::<Shape>(), DType::F32, &gradus_tensor::Device::cpu());
+                let zeros = Value::constant(
+                    99.0,
+                    at.iter().map(|s| s + 2).collect::<Shape>(),
+                    DType::F32,
+                    &gradus_tensor::Device::cpu(),
+                );
                 let rank = at.rank();
-                let large = array(&src, &at).placed(&vec![0; rank], &vec![1; rank], &zeros).expect("pads");
+                let large =
+                    array(&src, &at).placed(&vec![0; rank], &vec![1; rank], &zeros).expect("pads");
                 for src in [array(&src, &at), large, scrambled(&src, &at)] {
                     for x in [array(&x, &shape), scrambled(&x, &shape)] {
                         let index = scrambled(&index, &at);
@@ -266,11 +289,16 @@ mod tests {
                 let zero = Value::constant(0.0, &shape, DType::F32, x.device());
                 let forward: Vec<f32> =
                     values(&crate::index_select(&x, dim, &index).expect("computes"));
-                let backward: Vec<f32> = values(&index_add(&zero, dim, &index, &g).expect("computes"));
+                let backward: Vec<f32> =
+                    values(&index_add(&zero, dim, &index, &g).expect("computes"));
                 let dot = |a: &[f32], b: &[f32]| -> f64 {
                     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
                 };
-                assert_eq!(dot(&forward, &values(&g)), dot(&backward, &values(&x)), "{shape} {dim}");
+                assert_eq!(
+                    dot(&forward, &values(&g)),
+                    dot(&backward, &values(&x)),
+                    "{shape} {dim}"
+                );
             }
         }
     }

@@ -31,8 +31,16 @@ pub fn softmax(x: &Value, dim: Dim, log: bool) -> Result<Value> {
     let op = if log { "log_softmax" } else { "softmax" };
     must_be_float(op, x.dtype())?;
     let (lines, _) = Lines::of(op, x.shape(), dim)?;
-    let x = x.dense()?;
-    run_cpu(&x, lines, log).map(Value::from)
+    if lines.numel() == 0 {
+        return Ok(x.clone());
+    }
+    let dense = x.dense()?;
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = x.device().as_gpu() {
+        let split = super::lines_gpu::Split::of(op, gpu, lines)?;
+        return super::softmax_gpu::run(gpu, &dense, lines, log, split).map(Value::from);
+    }
+    run_cpu(&dense, lines, log).map(Value::from)
 }
 
 fn run_cpu(x: &Array, lines: Lines, log: bool) -> Result<Array> {
@@ -165,8 +173,9 @@ pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T]) -> T {
     sum + total(lanes)
 }
 
+/// The sum of the lanes.
 #[inline(always)]
-fn total<T: Real>(mut lanes: [T; LANES]) -> T {
+pub(super) fn total<T: Real>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES;
     while width > 1 {
         width /= 2;

@@ -1,0 +1,175 @@
+//! The workloads. What is timed ends with its result computed: a step ends after the optimizer,
+//! an op after its device is idle.
+
+use gradus::prelude::*;
+use gradus::{Generator, Shape};
+
+/// One run of a workload.
+pub type Run = Box<dyn FnMut() -> Result<()>>;
+
+/// Work of one run, for a rate beside the time.
+pub enum Amount {
+    /// Floating-point operations.
+    Flops(f64),
+    /// Bytes read and written at least.
+    Bytes(f64),
+    /// Neither is a sensible measure.
+    Unknown,
+}
+
+/// A named workload.
+pub struct Workload {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Work of one run.
+    pub amount: Amount,
+    /// Upper bound of timed runs, for long ones.
+    pub most_runs: usize,
+    /// Builds it on a device.
+    pub prepare: fn(&Device) -> Result<Run>,
+}
+
+const fn workload(name: &'static str, amount: Amount, prepare: fn(&Device) -> Result<Run>) -> Workload {
+    Workload { name, amount, most_runs: usize::MAX, prepare }
+}
+
+/// Multiply-adds of one training step of a batch: forward, weight and input gradients.
+const fn mlp_flops(batch: usize, sizes: &[usize]) -> f64 {
+    let (mut total, mut i) = (0, 0);
+    while i + 1 < sizes.len() {
+        let passes = if i == 0 { 2 } else { 3 };
+        total += passes * 2 * batch * sizes[i] * sizes[i + 1];
+        i += 1;
+    }
+    total as f64
+}
+
+/// Every workload.
+pub static ALL: &[Workload] = &[
+    workload("mlp_small", Amount::Flops(mlp_flops(64, &[784, 100, 30, 10])), |d| {
+        mlp_step(d, &[784, 100, 30, 10])
+    }),
+    workload("mlp_wide", Amount::Flops(mlp_flops(64, &[784, 512, 512, 10])), |d| {
+        mlp_step(d, &[784, 512, 512, 10])
+    }),
+    workload("matmul1024", Amount::Flops(2.0 * 1024.0 * 1024.0 * 1024.0), |d| matmul(d, 1024)),
+    workload("matmul2048", Amount::Flops(2.0 * 2048.0 * 2048.0 * 2048.0), |d| matmul(d, 2048)),
+    workload("pointwise", Amount::Bytes(2.0 * 4.0 * LARGE as f64), pointwise),
+    workload("softmax", Amount::Bytes(2.0 * 4.0 * 4096.0 * 1024.0), softmax),
+    workload("sum", Amount::Bytes(4.0 * LARGE as f64), sum),
+    workload("dqn_tiny", Amount::Unknown, dqn_tiny),
+    Workload {
+        name: "fashion_epoch",
+        amount: Amount::Unknown,
+        most_runs: 5,
+        prepare: fashion_epoch,
+    },
+];
+
+/// 16 Mi elements.
+const LARGE: usize = 1 << 24;
+
+fn uniform(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
+    let shape = shape.into();
+    let values = Generator::new(5).uniform(shape.numel());
+    Tensor::from_vec(values, shape)?.to(device)
+}
+
+fn mlp(device: &Device, sizes: &[usize]) -> Result<Sequential> {
+    let mut model = Sequential::new();
+    for (i, pair) in sizes.windows(2).enumerate() {
+        if i > 0 {
+            model = model.push(Relu);
+        }
+        model = model.push(Linear::new(pair[0], pair[1])?);
+    }
+    model.to(device)
+}
+
+/// One training step of a classifier, batch 64, Adam, the loss left on the device.
+fn mlp_step(device: &Device, sizes: &'static [usize]) -> Result<Run> {
+    let model = mlp(device, sizes)?;
+    let x = uniform(device, [64, sizes[0]])?;
+    let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
+    let y = Tensor::from_vec(labels, 64)?.to(device)?;
+    let mut optimizer = Adam::new(model.parameters(), 1e-3);
+    Ok(Box::new(move || {
+        optimizer.zero_grad();
+        let loss = model.forward(&x)?.cross_entropy(&y)?;
+        loss.backward()?;
+        optimizer.step()?;
+        loss.item().map(|_| ())
+    }))
+}
+
+fn matmul(device: &Device, n: usize) -> Result<Run> {
+    let (a, b) = (uniform(device, [n, n])?, uniform(device, [n, n])?);
+    let device = device.clone();
+    Ok(Box::new(move || {
+        a.matmul(&b)?.array()?;
+        device.synchronize()
+    }))
+}
+
+/// `gelu(2x + 1) · sigmoid(x)`.
+fn pointwise(device: &Device) -> Result<Run> {
+    let x = uniform(device, LARGE)?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        let y = x.mul(2.0)?.add(1.0)?.gelu()?.mul(&x.sigmoid()?)?;
+        y.array()?;
+        device.synchronize()
+    }))
+}
+
+fn softmax(device: &Device) -> Result<Run> {
+    let x = uniform(device, [4096, 1024])?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        x.softmax(1)?.array()?;
+        device.synchronize()
+    }))
+}
+
+fn sum(device: &Device) -> Result<Run> {
+    let x = uniform(device, LARGE)?;
+    Ok(Box::new(move || x.sum_all()?.item().map(|_| ())))
+}
+
+/// One step of the network of the Q-learning notes: a single state, Adam, squared error.
+fn dqn_tiny(device: &Device) -> Result<Run> {
+    let model = mlp(device, &[16, 64, 64, 96, 96, 64, 64, 4])?;
+    let state = Tensor::from_vec(vec![3i64], 1)?.one_hot(16)?.to(device)?;
+    let target = uniform(device, [1, 4])?;
+    let mut optimizer = Adam::new(model.parameters(), 1e-2);
+    Ok(Box::new(move || {
+        optimizer.zero_grad();
+        let loss = model.forward(&state)?.mse_loss(&target)?;
+        loss.backward()?;
+        optimizer.step()?;
+        loss.item().map(|_| ())
+    }))
+}
+
+/// One epoch of Fashion-MNIST through the loader, batch 64, 784-100-30-10, Adam.
+fn fashion_epoch(device: &Device) -> Result<Run> {
+    let (train, _) = datasets::fashion_mnist()?;
+    let model = Sequential::new()
+        .push(Flatten::default())
+        .push(mlp(device, &[784, 100, 30, 10])?)
+        .to(device)?;
+    let mut optimizer = Adam::new(model.parameters(), 1e-3);
+    let loader = DataLoader::new(&train).batch_size(64).shuffle(1).to(device);
+    Ok(Box::new(move || {
+        let mut last = None;
+        for batch in &loader {
+            let (x, y) = batch?;
+            optimizer.zero_grad();
+            let loss = model.forward(&x)?.cross_entropy(&y)?;
+            loss.backward()?;
+            optimizer.step()?;
+            last = Some(loss);
+        }
+        last.map_or(Ok(0.0), |loss| loss.item()).map(|_| ())
+    }))
+}

@@ -1,0 +1,603 @@
+//! WGSL for a plan: the same expression that the CPU runs tile by tile, as functions of an
+//! element's index.
+//!
+//! What tells two kernels apart (ops, types, which leaves need strides) is text; everything else
+//! (sizes, strides, numbers) is a parameter, so a new learning rate or batch size compiles
+//! nothing.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use gradus_tensor::gpu::{Access, GpuBuffer};
+use gradus_tensor::{Array, DType};
+use smallvec::SmallVec;
+
+use super::merge::{Merged, merged};
+use super::plan::{Code, LeafSlot, Plan, Reg, Step, StepOp};
+use super::value::Leaf;
+use crate::table::{Binary, Unary};
+
+/// The parts of a kernel that a plan gives.
+#[derive(Default)]
+pub(crate) struct Emitted {
+    /// Equal keys mean equal text.
+    pub(crate) key: Vec<u8>,
+    /// Storage declarations.
+    pub(crate) bindings: String,
+    /// Fields for the end of the parameter block.
+    pub(crate) fields: String,
+    /// Functions.
+    pub(crate) functions: String,
+    /// Values of the fields.
+    pub(crate) words: Vec<u32>,
+    /// What the bindings refer to, in order.
+    pub(crate) buffers: SmallVec<[Arc<GpuBuffer>; 8]>,
+    pub(crate) access: SmallVec<[Access; 8]>,
+    /// Type of the first result.
+    pub(crate) out: Option<DType>,
+}
+
+/// Collects text, key and parameters. Text is only written when it is wanted: a kernel that is
+/// compiled already needs its key and parameters alone.
+pub(crate) struct Emitter<'a> {
+    plan: &'a Plan,
+    dims: Merged,
+    first_binding: usize,
+    prefix: &'static str,
+    with_text: bool,
+    /// Whether dense leaves are read four elements at a time.
+    vec4: bool,
+    out: Emitted,
+    /// Binding of each leaf's buffer; concatenations have one a part.
+    bound: SmallVec<[SmallVec<[usize; 2]>; 8]>,
+}
+
+/// Stands before every name until the prefix is known.
+const MARK: char = '§';
+
+/// WGSL's name of a type in registers. Bytes are numbers there.
+pub(crate) fn register_type(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool => "bool",
+        DType::U8 | DType::U32 => "u32",
+        DType::I32 => "i32",
+        _ => "f32",
+    }
+}
+
+fn stored_type(dtype: DType) -> &'static str {
+    match dtype.size() {
+        1 => "u32",
+        _ => register_type(dtype),
+    }
+}
+
+impl<'a> Emitter<'a> {
+    pub(crate) fn new(plan: &'a Plan, first_binding: usize, with_text: bool) -> Self {
+        Emitter {
+            plan,
+            dims: merged(plan),
+            first_binding,
+            prefix: "",
+            with_text,
+            vec4: false,
+            out: Emitted::default(),
+            bound: SmallVec::new(),
+        }
+    }
+
+    /// Reads dense leaves four elements at a time.
+    pub(crate) fn by_four(mut self) -> Self {
+        self.vec4 = true;
+        self
+    }
+
+    /// Puts `prefix` before every name, so that two plans can live in one kernel.
+    pub(crate) fn named(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// Binds the results' buffers and the leaves', each buffer once; returns the results'
+    /// bindings.
+    pub(crate) fn bind(&mut self, results: &[Array]) -> SmallVec<[usize; 4]> {
+        let mut bound = SmallVec::new();
+        for result in results {
+            bound.push(self.bind_one(result, Access::ReadWrite));
+        }
+        for slot in &self.plan.leaves {
+            let mut parts = SmallVec::new();
+            match &slot.leaf {
+                Leaf::Array(array) => parts.push(self.bind_one(array, Access::Read)),
+                Leaf::Concat(arrays) => {
+                    for (array, _) in arrays.iter() {
+                        parts.push(self.bind_one(array, Access::Read));
+                    }
+                }
+                _ => {}
+            }
+            self.bound.push(parts);
+        }
+        bound
+    }
+
+    fn bind_one(&mut self, array: &Array, access: Access) -> usize {
+        let Some(buffer) = array.gpu_buffer() else { return 0 };
+        let known = self.out.buffers.iter().position(|b| Arc::ptr_eq(b, buffer));
+        let at = known.unwrap_or_else(|| {
+            self.out.buffers.push(buffer.clone());
+            self.out.access.push(access);
+            let (at, stored) = (self.out.buffers.len() - 1, stored_type(array.dtype()));
+            let mode = if access == Access::Read { "read" } else { "read_write" };
+            let element = if self.vec4 { format!("vec4<{stored}>") } else { stored.to_owned() };
+            self.text(|t| &mut t.bindings, |text, first| {
+                let number = first + at;
+                writeln!(
+                    text,
+                    "@group(0) @binding({number}) var<storage, {mode}> §b{at}: array<{element}>;"
+                )
+            });
+            self.out.key.extend([array.dtype() as u8, access as u8]);
+            at
+        });
+        self.out.key.push(at as u8);
+        at
+    }
+
+    fn text(
+        &mut self,
+        part: impl FnOnce(&mut Emitted) -> &mut String,
+        write: impl FnOnce(&mut String, usize) -> std::fmt::Result,
+    ) {
+        if self.with_text {
+            // Writing to a string cannot fail.
+            let _ = write(part(&mut self.out), self.first_binding);
+        }
+    }
+
+    fn word(&mut self, name: &str, kind: &str, value: u32) {
+        self.out.words.push(value);
+        self.text(|t| &mut t.fields, |text, _| writeln!(text, "    {name}: {kind},"));
+    }
+
+    /// Emits loads, ops and `fn {name}(i, [acc]) -> …` that evaluates the roots at element `i`.
+    pub(crate) fn function(mut self, name: &str) -> Emitted {
+        self.out.key.extend([b'k', self.plan.leaves.len() as u8, self.dims.sizes.len() as u8]);
+        self.out.key.push(u8::from(self.vec4));
+        for d in 0..self.dims.sizes.len() {
+            let size = self.dims.sizes[d] as u32;
+            self.word(&format!("§n{d}"), "u32", size);
+        }
+        for i in 0..self.plan.leaves.len() {
+            self.leaf(i);
+        }
+        self.ops();
+        self.body(name);
+        self.out.out = self.plan.roots.first().map(|&r| self.plan.dtype(r));
+        let prefix = self.prefix;
+        let Emitted { bindings, fields, functions, .. } = &mut self.out;
+        for text in [bindings, fields, functions] {
+            *text = text.replace(MARK, prefix);
+        }
+        self.out
+    }
+
+    fn leaf(&mut self, i: usize) {
+        let plan = self.plan;
+        let slot = &plan.leaves[i];
+        self.out.key.extend([b'l', slot.dtype as u8]);
+        if plan.acc == Some(i as Reg) {
+            self.out.key.push(b'a');
+            return;
+        }
+        match &slot.leaf {
+            Leaf::Const(value) => {
+                self.out.key.push(b'c');
+                let (kind, bits) = number(slot.dtype, *value);
+                self.word(&format!("§c{i}"), kind, bits);
+            }
+            Leaf::Array(_) => self.array_leaf(i, slot),
+            Leaf::Iota(_) => {
+                self.out.key.push(b'i');
+                let at = self.position(i, slot);
+                let kind = register_type(slot.dtype);
+                self.loader(i, slot, &format!("    return {kind}({at});\n"));
+            }
+            Leaf::Random(draw, _) => {
+                self.out.key.push(b'r');
+                let words = [draw.key[0], draw.key[1], draw.stream[0], draw.stream[1]];
+                for (k, word) in words.into_iter().enumerate() {
+                    self.word(&format!("§r{i}_{k}"), "u32", word);
+                }
+                let at = self.position(i, slot);
+                let body = format!(
+                    "    return random_unit({at}, vec2<u32>(p.§r{i}_0, p.§r{i}_1), \
+                     vec2<u32>(p.§r{i}_2, p.§r{i}_3));\n"
+                );
+                self.loader(i, slot, &body);
+            }
+            Leaf::Concat(parts) => {
+                let parts = parts.clone();
+                self.concat_leaf(i, slot, &parts);
+            }
+        }
+    }
+
+    fn array_leaf(&mut self, i: usize, slot: &LeafSlot) {
+        let binding = self.bound[i].first().copied().unwrap_or(0);
+        let at = self.position(i, slot);
+        let (load, size) = (load_text(binding, slot.dtype, "at"), slot.dtype.size());
+        if self.vec4 {
+            debug_assert!(size == 4, "only four-byte types are read by four");
+            let kind = register_type(slot.dtype);
+            return self.text(|t| &mut t.functions, |text, _| {
+                writeln!(
+                    text,
+                    "fn load{i}(i: u32) -> vec4<{kind}> {{ return §b{binding}[p.§o{i} / 4u + i]; }}"
+                )
+            });
+        }
+        let Some(window) = &slot.window else {
+            return self.loader(i, slot, &format!("    let at = {at};\n    return {load};\n"));
+        };
+        let ranges = self.dims.ranges(window, &slot.layout);
+        let mut condition = String::from("true");
+        for (d, (low, high)) in ranges.into_iter().enumerate() {
+            if (low, high) == (0, self.dims.sizes[d]) {
+                self.out.key.push(b'-');
+                continue;
+            }
+            self.out.key.push(b'w');
+            self.word(&format!("§w{i}_{d}"), "u32", low as u32);
+            self.word(&format!("§v{i}_{d}"), "u32", high as u32);
+            let _ = write!(condition, " && x.x{d} >= p.§w{i}_{d} && x.x{d} < p.§v{i}_{d}");
+        }
+        let kind = register_type(slot.dtype);
+        self.text(|t| &mut t.functions, |text, _| {
+            write!(
+                text,
+                "fn §leaf{i}(i: u32, x: §Index, otherwise: {kind}) -> {kind} {{\n    \
+                 if ({condition}) {{\n        let at = {at};\n        return {load};\n    }}\n    \
+                 return otherwise;\n}}\n"
+            )
+        });
+    }
+
+    fn concat_leaf(&mut self, i: usize, slot: &LeafSlot, parts: &[(Array, usize)]) {
+        self.out.key.extend([b'j', parts.len() as u8]);
+        let mut body = String::new();
+        for (k, (array, start)) in parts.iter().enumerate() {
+            let end = start + array.shape().numel();
+            let shift = (array.layout().offset() as u32).wrapping_sub(*start as u32);
+            self.word(&format!("§j{i}_{k}"), "u32", *start as u32);
+            self.word(&format!("§e{i}_{k}"), "u32", end as u32);
+            self.word(&format!("§o{i}_{k}"), "u32", shift);
+            let load = load_text(self.bound[i][k], slot.dtype, "at");
+            let _ = write!(
+                body,
+                "    if (i >= p.§j{i}_{k} && i < p.§e{i}_{k}) {{\n        \
+                 let at = i + p.§o{i}_{k};\n        return {load};\n    }}\n"
+            );
+        }
+        let kind = register_type(slot.dtype);
+        let _ = writeln!(body, "    return {kind}(0);");
+        self.loader(i, slot, &body);
+    }
+
+    fn loader(&mut self, i: usize, slot: &LeafSlot, body: &str) {
+        let kind = register_type(slot.dtype);
+        self.text(|t| &mut t.functions, |text, _| {
+            write!(text, "fn §leaf{i}(i: u32, x: §Index) -> {kind} {{\n{body}}}\n")
+        });
+    }
+
+    /// The storage position of leaf `i` at an index, as an expression over `i` and `x`.
+    fn position(&mut self, i: usize, slot: &LeafSlot) -> String {
+        let offset = slot.window.as_ref().map_or(slot.layout.offset() as isize, |w| w.offset);
+        let strides = self.dims.strides(i);
+        let dense = slot.window.is_none() && slot.layout.is_dense();
+        self.word(&format!("§o{i}"), "u32", offset as i32 as u32);
+        self.out.key.push(if dense { b'd' } else { b's' });
+        if dense {
+            return format!("p.§o{i} + i");
+        }
+        let mut at = format!("p.§o{i}");
+        for (d, stride) in strides.into_iter().enumerate() {
+            self.out.key.push(u8::from(stride != 0));
+            if stride != 0 {
+                // Two's complement: negative strides wrap to the right place.
+                self.word(&format!("§s{i}_{d}"), "u32", stride as i32 as u32);
+                let _ = write!(at, " + x.x{d} * p.§s{i}_{d}");
+            }
+        }
+        at
+    }
+
+    fn ops(&mut self) {
+        let mut seen: SmallVec<[StepOp; 16]> = SmallVec::new();
+        let mut text = String::new();
+        for step in &self.plan.steps {
+            let float = step.args.last().is_some_and(|&a| self.plan.dtype(a).is_float());
+            if !seen.contains(&step.op) && float && self.with_text {
+                seen.push(step.op);
+                define(step.op, &mut text);
+            }
+        }
+        self.out.functions.push_str(&text);
+    }
+
+    fn body(&mut self, name: &str) {
+        let plan = self.plan;
+        let leaves = plan.leaves.len();
+        let mut lines = String::new();
+        for (k, slot) in plan.leaves.iter().enumerate() {
+            let text = match &slot.leaf {
+                _ if plan.acc == Some(k as Reg) => "acc".to_owned(),
+                _ if slot.window.is_some() => continue,
+                Leaf::Const(_) if slot.dtype == DType::Bool => format!("p.§c{k} != 0u"),
+                Leaf::Const(_) => format!("p.§c{k}"),
+                Leaf::Array(_) if self.vec4 => format!("q{k}"),
+                _ => format!("§leaf{k}(i, x)"),
+            };
+            let _ = writeln!(lines, "    let v{k} = {text};");
+        }
+        for (s, step) in plan.steps.iter().enumerate() {
+            self.step_key(s, step);
+            if self.with_text {
+                let text = step_text(plan, step, self.vec4_param(s));
+                let _ = writeln!(lines, "    let v{} = {text};", leaves + s);
+            }
+        }
+        self.out.key.push(b'o');
+        for &root in &plan.roots {
+            self.out.key.extend(root.to_le_bytes());
+        }
+        if !self.with_text {
+            return;
+        }
+        self.index_type();
+        let arguments = self.arguments();
+        let (kind, result) = self.result();
+        let text = &mut self.out.functions;
+        let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
+    }
+
+    /// Scalar parameters of step `s`, as fields.
+    fn vec4_param(&self, s: usize) -> [String; 2] {
+        [format!("p.§a{s}_0"), format!("p.§a{s}_1")]
+    }
+
+    fn step_key(&mut self, s: usize, step: &Step) {
+        let (tag, detail) = match step.op {
+            StepOp::Window(leaf) => (b'W', leaf as u8),
+            StepOp::Code(Code::Unary(op)) => (b'U', op as u8),
+            StepOp::Code(Code::Binary(op)) => (b'B', op as u8),
+            StepOp::Code(Code::Compare(op)) => (b'C', op as u8),
+            StepOp::Code(Code::And) => (b'L', 0),
+            StepOp::Code(Code::Or) => (b'L', 1),
+            StepOp::Code(Code::Xor) => (b'L', 2),
+            StepOp::Code(Code::Not) => (b'L', 3),
+            StepOp::Code(Code::Select) => (b'L', 4),
+            StepOp::Code(Code::Cast) => (b'L', 5),
+            StepOp::Code(Code::Copy) => (b'L', 6),
+        };
+        self.out.key.extend([tag, detail, step.dtype as u8]);
+        for &arg in &step.args {
+            self.out.key.extend(arg.to_le_bytes());
+        }
+        if let StepOp::Code(Code::Unary(op)) = step.op {
+            for k in 0..op.def().params.len() {
+                let bits = (step.params[k] as f32).to_bits();
+                self.word(&format!("§a{s}_{k}"), "f32", bits);
+            }
+        }
+    }
+
+    /// `Index` holds an element's index in every merged dimension.
+    fn index_type(&mut self) {
+        let rank = self.dims.sizes.len();
+        let text = &mut self.out.functions;
+        let mut fields = String::new();
+        let mut find = String::new();
+        for d in (0..rank).rev() {
+            let _ = writeln!(find, "    x.x{d} = rest % p.§n{d};\n    rest = rest / p.§n{d};");
+        }
+        for d in 0..rank {
+            let _ = writeln!(fields, "    x{d}: u32,");
+        }
+        if rank == 0 {
+            fields.push_str("    unused: u32,\n");
+        }
+        let head = format!(
+            "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    var x: §Index;\n    \
+             var rest = i;\n{find}    return x;\n}}\n"
+        );
+        text.insert_str(0, &head);
+    }
+
+    fn arguments(&self) -> String {
+        let mut out = String::from("i: u32, x: §Index");
+        if let Some(acc) = self.plan.acc {
+            let _ = write!(out, ", acc: {}", register_type(self.plan.dtype(acc)));
+        }
+        if self.vec4 {
+            for (k, slot) in self.plan.leaves.iter().enumerate() {
+                if matches!(slot.leaf, Leaf::Array(_)) {
+                    let _ = write!(out, ", q{k}: {}", register_type(slot.dtype));
+                }
+            }
+        }
+        out
+    }
+
+    /// Return type and statement; several roots return a struct.
+    fn result(&mut self) -> (String, String) {
+        let plan = self.plan;
+        if let [root] = plan.roots[..] {
+            let kind = register_type(plan.dtype(root)).to_owned();
+            return (kind, format!("    return v{root};\n"));
+        }
+        let mut fields = String::new();
+        let mut values = Vec::new();
+        for (k, &root) in plan.roots.iter().enumerate() {
+            let _ = writeln!(fields, "    r{k}: {},", register_type(plan.dtype(root)));
+            values.push(format!("v{root}"));
+        }
+        self.out.functions.push_str(&format!("struct §Roots {{\n{fields}}}\n"));
+        ("§Roots".to_owned(), format!("    return §Roots({});\n", values.join(", ")))
+    }
+}
+
+/// A constant's field type and bits.
+fn number(dtype: DType, value: f64) -> (&'static str, u32) {
+    match dtype {
+        DType::Bool => ("u32", u32::from(value != 0.0)),
+        DType::U8 => ("u32", u32::from(value as u8)),
+        DType::U32 => ("u32", value as u32),
+        DType::I32 => ("i32", value as i32 as u32),
+        _ => ("f32", (value as f32).to_bits()),
+    }
+}
+
+/// Loads the element at storage position `at`.
+fn load_text(binding: usize, dtype: DType, at: &str) -> String {
+    let byte = format!("((§b{binding}[({at}) >> 2u] >> ((({at}) & 3u) * 8u)) & 255u)");
+    match dtype {
+        DType::Bool => format!("({byte} != 0u)"),
+        DType::U8 => byte,
+        _ => format!("§b{binding}[{at}]"),
+    }
+}
+
+/// Defines the function of a table row.
+fn define(op: StepOp, out: &mut String) {
+    let _ = match op {
+        StepOp::Code(Code::Unary(op)) => {
+            let def = op.def();
+            let params: String = def.params.iter().map(|p| format!(", {p}: f32")).collect();
+            let (name, x) = (def.name, def.names[0]);
+            writeln!(out, "fn §op_{name}({x}: f32{params}) -> f32 {{ return {}; }}", def.formula)
+        }
+        StepOp::Code(Code::Binary(op)) => {
+            let def = op.def();
+            let [a, b, _] = def.names;
+            let name = def.name;
+            writeln!(out, "fn §op_{name}({a}: f32, {b}: f32) -> f32 {{ return {}; }}", def.formula)
+        }
+        _ => Ok(()),
+    };
+}
+
+/// The expression of one step.
+fn step_text(plan: &Plan, step: &Step, params: [String; 2]) -> String {
+    let arg = |k: usize| step.args.get(k).map_or(String::new(), |r| format!("v{r}"));
+    let (a, b, c) = (arg(0), arg(1), arg(2));
+    let from = step.args.last().map_or(step.dtype, |&r| plan.dtype(r));
+    match step.op {
+        StepOp::Window(leaf) => format!("§leaf{leaf}(i, x, {a})"),
+        StepOp::Code(code) => match code {
+            Code::Unary(op) if from.is_float() => {
+                let count = op.def().params.len();
+                let rest: String = params[..count].iter().map(|p| format!(", {p}")).collect();
+                format!("§op_{}({a}{rest})", op.def().name)
+            }
+            Code::Unary(Unary::neg) => format!("-{a}"),
+            Code::Unary(Unary::square) => format!("{a} * {a}"),
+            Code::Unary(op) => format!("{}({a})", op.def().name),
+            Code::Binary(op) if from.is_float() => format!("§op_{}({a}, {b})", op.def().name),
+            Code::Binary(Binary::maximum) => format!("max({a}, {b})"),
+            Code::Binary(Binary::minimum) => format!("min({a}, {b})"),
+            Code::Binary(Binary::add) => format!("{a} + {b}"),
+            Code::Binary(Binary::sub) => format!("{a} - {b}"),
+            Code::Binary(_) => format!("{a} * {b}"),
+            Code::Compare(op) => {
+                let sign = op.def().formula.replace(['a', 'b', ' '], "");
+                if from == DType::Bool {
+                    format!("u32({a}) {sign} u32({b})")
+                } else {
+                    format!("{a} {sign} {b}")
+                }
+            }
+            Code::And => format!("{a} && {b}"),
+            Code::Or => format!("{a} || {b}"),
+            Code::Xor => format!("{a} != {b}"),
+            Code::Not => format!("!{a}"),
+            Code::Select => format!("select({c}, {b}, {a})"),
+            Code::Copy => a,
+            Code::Cast => cast_text(&a, from, step.dtype),
+        },
+    }
+}
+
+fn cast_text(a: &str, from: DType, to: DType) -> String {
+    match (from, to) {
+        (DType::Bool, _) => format!("{}({a})", register_type(to)),
+        (_, DType::Bool) => format!("{a} != {}(0)", register_type(from)),
+        // Rust saturates and makes 0 of NaN; WGSL leaves both open.
+        (DType::F32, DType::U8) => format!("u32(clamp(select({a}, 0.0, is_nan({a})), 0.0, 255.0))"),
+        (DType::F32, DType::I32) => format!(
+            "select(i32(clamp(select({a}, 0.0, is_nan({a})), -2147483648.0, 2147483520.0)), \
+             2147483647, {a} >= 2147483648.0)"
+        ),
+        (DType::F32, DType::U32) => format!(
+            "select(u32(clamp(select({a}, 0.0, is_nan({a})), 0.0, 4294967040.0)), \
+             4294967295u, {a} >= 4294967296.0)"
+        ),
+        (_, DType::U8) => format!("(bitcast<u32>({a}) & 255u)"),
+        (DType::I32, DType::U32) | (DType::U8, DType::U32) => format!("bitcast<u32>({a})"),
+        (DType::U32 | DType::U8, DType::I32) => format!("bitcast<i32>({a})"),
+        _ => format!("{}({a})", register_type(to)),
+    }
+}
+
+/// The functions of `shaders/common/math.wgsl` and `random.wgsl` that a text calls, as whole
+/// files; most kernels call none and are compiled faster without.
+pub(crate) fn library(text: &str) -> String {
+    let mut out = String::new();
+    if text.contains("random_unit(") {
+        out.push_str(crate::gpu::common("random").unwrap_or_default());
+    }
+    let math = crate::gpu::common("math").unwrap_or_default();
+    let called = math
+        .lines()
+        .filter_map(|line| line.strip_prefix("fn ")?.split_once('('))
+        .any(|(name, _)| text.contains(&format!("{name}(")));
+    if called {
+        out.push_str(math);
+    }
+    out
+}
+
+/// An epilogue: `fn finish(acc, i)` and the type `Out`, for a kernel whose own bindings end
+/// before `first_binding`. Without a plan the element is stored as it is. The names it defines
+/// start with `f_`; the functions that it calls are in [`library`].
+pub(crate) fn emit_finish(
+    plan: Option<&Plan>,
+    first_binding: usize,
+    acc: DType,
+    with_text: bool,
+) -> Emitted {
+    let kind = register_type(acc);
+    let Some(plan) = plan else {
+        return Emitted {
+            functions: format!(
+                "alias Out = {kind};\nfn finish(acc: {kind}, i: u32) -> Out {{ return acc; }}\n"
+            ),
+            out: Some(acc),
+            key: vec![b'n', acc as u8],
+            ..Emitted::default()
+        };
+    };
+    let mut emitter = Emitter::new(plan, first_binding, with_text).named("f_");
+    emitter.bind(&[]);
+    let mut out = emitter.function("finish_at");
+    if with_text {
+        let to = register_type(out.out.unwrap_or(acc));
+        let _ = write!(
+            out.functions,
+            "alias Out = {to};\nfn finish(acc: {kind}, i: u32) -> Out {{\n    \
+             return finish_at(i, f_index_of(i), acc);\n}}\n"
+        );
+    }
+    out
+}

@@ -1,0 +1,126 @@
+// Reduces elements that `load` computes: one result per kept index, over all reduced indices.
+//
+// Results and reduced elements are addressed by up to three kept and three reduced dimensions of
+// the operand's index space, neighbours merged. The reduced indices are split into `chunks` parts
+// when there are too few results to fill the device; a second launch over the parts finishes.
+//
+// GROUP = 0: one invocation per (result, chunk), results fastest, so that neighbours read
+// neighbours when the last dimension is kept; no barriers, which is also what software adapters
+// want. GROUP = 1: one workgroup per (result, chunk), whose invocations stride through a
+// contiguous run; the tree in workgroup memory has a fixed order, so results are repeatable.
+
+// @include common/index.wgsl
+
+const WG: u32 = 64u; // @tune
+const GROUP: u32 = 0u; // @tune
+const NESTED: u32 = 1u; // @tune
+
+// @hole functions
+alias Acc = f32;
+alias Out = f32;
+fn combine(a: Acc, b: Acc) -> Acc { return a + b; }
+fn finish(acc: Acc, i: u32) -> Out { return acc; }
+// @end
+
+struct Params {
+    outputs: u32,
+    count: u32,
+    per_chunk: u32,
+    chunks: u32,
+    kept0: u32,
+    kept1: u32,
+    kept2: u32,
+    kept_step0: u32,
+    kept_step1: u32,
+    kept_step2: u32,
+    gone0: u32,
+    gone1: u32,
+    gone2: u32,
+    gone_step0: u32,
+    gone_step1: u32,
+    gone_step2: u32,
+    // @hole params
+    // @end
+}
+@group(1) @binding(0) var<uniform> p: Params;
+
+@group(0) @binding(0) var<storage, read_write> out: array<Out>;
+
+// @hole load
+@group(0) @binding(1) var<storage, read> source: array<f32>;
+fn load(i: u32) -> Acc { return source[i]; }
+// @end
+
+var<workgroup> partial: array<Acc, WG>;
+
+fn kept_position(o: u32) -> u32 {
+    if (NESTED == 0u) {
+        return o * p.kept_step2;
+    }
+    let rest = o / p.kept2;
+    return (rest / p.kept1) * p.kept_step0 + (rest % p.kept1) * p.kept_step1
+        + (o % p.kept2) * p.kept_step2;
+}
+
+fn gone_position(r: u32) -> u32 {
+    if (NESTED == 0u) {
+        return r * p.gone_step2;
+    }
+    let rest = r / p.gone2;
+    return (rest / p.gone1) * p.gone_step0 + (rest % p.gone1) * p.gone_step1
+        + (r % p.gone2) * p.gone_step2;
+}
+
+fn store(o: u32, chunk: u32, acc: Acc) {
+    let at = chunk * p.outputs + o;
+    out[at] = finish(acc, at);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    if (GROUP == 0u) {
+        let thread = linear_index(group, groups, local, WG);
+        if (thread < p.outputs * p.chunks) {
+            let o = thread % p.outputs;
+            let chunk = thread / p.outputs;
+            let base = kept_position(o);
+            let first = chunk * p.per_chunk;
+            let end = min(first + p.per_chunk, p.count);
+            var acc = load(base + gone_position(first));
+            for (var r = first + 1u; r < end; r = r + 1u) {
+                acc = combine(acc, load(base + gone_position(r)));
+            }
+            store(o, chunk, acc);
+        }
+        return;
+    }
+    // Whole workgroups leave together, so the barriers below are uniform.
+    let item = group.x + group.y * groups.x;
+    let o = item % p.outputs;
+    let chunk = item / p.outputs;
+    let base = kept_position(o);
+    let first = chunk * p.per_chunk;
+    let end = min(first + p.per_chunk, p.count);
+    // The last chunk may be shorter than the workgroup: invocations without an element of their
+    // own load a neighbour's and stay out of the tree.
+    let live = min(WG, end - min(first, end));
+    var acc = load(base + gone_position(min(first + local, p.count - 1u)));
+    for (var r = first + local + WG; r < end; r = r + WG) {
+        acc = combine(acc, load(base + gone_position(r)));
+    }
+    partial[local] = acc;
+    workgroupBarrier();
+    for (var width = WG / 2u; width > 0u; width = width / 2u) {
+        if (local < width && local + width < live) {
+            partial[local] = combine(partial[local], partial[local + width]);
+        }
+        workgroupBarrier();
+    }
+    if (local == 0u && chunk < p.chunks) {
+        store(o, chunk, partial[0]);
+    }
+}
