@@ -29,7 +29,11 @@ pub struct Workload {
     pub prepare: fn(&Device) -> Result<Run>,
 }
 
-const fn workload(name: &'static str, amount: Amount, prepare: fn(&Device) -> Result<Run>) -> Workload {
+const fn workload(
+    name: &'static str,
+    amount: Amount,
+    prepare: fn(&Device) -> Result<Run>,
+) -> Workload {
     Workload { name, amount, most_runs: usize::MAX, prepare }
 }
 

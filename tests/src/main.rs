@@ -1,2 +1,17 @@
-//! tests
-fn main() {}
+//! The tests above the crates: conformance with PyTorch, properties, gradients, CPU against GPU,
+//! flat memory, faults.
+//!
+//! Tests that need a GPU ask [`gradus_testkit::gpu`] for one: a software adapter will do, and
+//! without any the test prints that it was skipped, or fails where `GRADUS_REQUIRE_GPU=1`.
+
+mod chains;
+mod conformance;
+mod faults;
+mod gradients;
+mod matmul;
+mod memory;
+mod pointwise;
+mod structured;
+mod support;
+mod twins;
+mod views;

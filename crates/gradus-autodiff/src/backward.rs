@@ -132,15 +132,15 @@ impl Pass {
                     return Err(Error::shape("backward", problem, &[("output", &shape)]));
                 }
             };
-            self.add(&parent, g)?;
+            self.add(&parent, &g)?;
         }
         Ok(())
     }
 
     /// Adds a gradient where a path arrives.
-    fn add(&mut self, parent: &Parent, g: Tensor) -> Result<()> {
+    fn add(&mut self, parent: &Parent, g: &Tensor) -> Result<()> {
         let total = |old: Option<Tensor>| match old {
-            Some(old) => &old + &g,
+            Some(old) => &old + g,
             None => Ok(g.clone()),
         };
         match parent {
@@ -156,7 +156,6 @@ impl Pass {
         Ok(())
     }
 
-
     fn run_observed(&mut self, mut see: impl FnMut(u64, &Tensor)) -> Result<()> {
         while let Some((number, (node, g))) = self.pending.pop_last() {
             see(number, &g);
@@ -165,7 +164,7 @@ impl Pass {
             drop(g);
             for (parent, g) in node.parents().iter().zip(grads) {
                 if let (Some(parent), Some(g)) = (parent, g) {
-                    self.add(parent, g)?;
+                    self.add(parent, &g)?;
                 }
             }
         }

@@ -67,6 +67,7 @@ pub(crate) struct Saved<'a> {
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+#[allow(clippy::arc_with_non_send_sync, reason = "it is both: see the assertion in tensor.rs")]
 /// Wraps an operation's result; records it when an operand needs gradients.
 pub(crate) fn record(
     op: &'static str,
@@ -121,10 +122,9 @@ impl Node {
         let kept = {
             let mut slot = self.kept.lock();
             let kept = match (slot.as_ref(), retain) {
-                (Some(kept), true) => Some(Kept {
-                    inputs: kept.inputs.clone(),
-                    output: kept.output.clone(),
-                }),
+                (Some(kept), true) => {
+                    Some(Kept { inputs: kept.inputs.clone(), output: kept.output.clone() })
+                }
                 (Some(_), false) => slot.take(),
                 (None, _) => None,
             };

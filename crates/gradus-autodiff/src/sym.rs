@@ -45,11 +45,9 @@ impl Sym {
     /// `g · self`.
     fn scaled(self, g: &Tensor) -> Result<Tensor> {
         match self {
-            Sym::Num(value) if value == 1.0 => Ok(g.clone()),
-            Sym::Num(value) if value == -1.0 => g.neg(),
-            Sym::Num(value) if value == 0.0 => {
-                Ok(Tensor::full(g.shape(), 0.0, g.dtype(), &g.device()))
-            }
+            Sym::Num(1.0) => Ok(g.clone()),
+            Sym::Num(-1.0) => g.neg(),
+            Sym::Num(0.0) => Ok(Tensor::full(g.shape(), 0.0, g.dtype(), &g.device())),
             Sym::Num(value) => g.mul(value),
             Sym::Val(factor) => g.mul(&factor),
             Sym::Fail(error) => Err(Sym::error(error)),

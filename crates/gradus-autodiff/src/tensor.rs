@@ -25,6 +25,12 @@ struct Inner {
     node: Option<Arc<Node>>,
 }
 
+/// Tensors may be shared between threads.
+const _: () = {
+    const fn shareable<T: Send + Sync>() {}
+    shareable::<Tensor>();
+};
+
 impl Tensor {
     fn build(value: Value, requires_grad: bool, node: Option<Arc<Node>>) -> Self {
         Tensor(Arc::new(Inner {
@@ -301,10 +307,7 @@ impl Tensor {
 ///
 /// # Errors
 /// What `f` reports.
-pub fn update_leaves(
-    leaves: &[Tensor],
-    f: impl FnOnce(&mut [Value]) -> Result<()>,
-) -> Result<()> {
+pub fn update_leaves(leaves: &[Tensor], f: impl FnOnce(&mut [Value]) -> Result<()>) -> Result<()> {
     let mut guards: Vec<_> = leaves.iter().map(|leaf| leaf.0.value.write()).collect();
     let mut values: Vec<Value> = guards
         .iter_mut()

@@ -111,8 +111,7 @@ fn composite_rules_agree_with_differences() {
     let b = Tensor::from_vec(x(20, 2), [4, 5]).expect("ok");
     let check = gradcheck(|t| t[0].matmul(&t[1])?.tanh(), &[a.clone(), b.clone()], 3).expect("ok");
     assert!(check.is_ok(1e-7), "{check:?}");
-    let check =
-        gradgradcheck(|t| t[0].matmul(&t[1])?.tanh(), &[a.clone(), b], 3).expect("ok");
+    let check = gradgradcheck(|t| t[0].matmul(&t[1])?.tanh(), &[a.clone(), b], 3).expect("ok");
     assert!(check.is_ok(1e-6), "{check:?}");
     for f in [
         |t: &[Tensor]| t[0].softmax(1),

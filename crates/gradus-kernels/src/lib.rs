@@ -27,6 +27,4 @@ mod gpu;
 
 pub use expr::{Assign, Value, assign};
 pub use ops::*;
-pub use table::{
-    BINARY, Binary, BinaryDef, COMPARE, Compare, CompareDef, UNARY, Unary, UnaryDef,
-};
+pub use table::{BINARY, Binary, BinaryDef, COMPARE, Compare, CompareDef, UNARY, Unary, UnaryDef};

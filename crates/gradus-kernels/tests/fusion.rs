@@ -196,7 +196,8 @@ fn assignment_is_in_place_unless_somebody_looks() {
         let mut p = Value::from(start.to(&device).expect("moves"))
             .relaid_copy()
             .expect("a copy of its own");
-        let mut m = Array::from_vec(vec![0.0f32; 1000], 1000).and_then(|a| a.to(&device)).expect("ok");
+        let mut m =
+            Array::from_vec(vec![0.0f32; 1000], 1000).and_then(|a| a.to(&device)).expect("ok");
         let grads: Vec<Array> = [(400, 2), (596, 3)]
             .into_iter()
             .map(|(n, seed)| noise(n, seed).to(&device).expect("moves"))
@@ -227,8 +228,12 @@ fn assignment_is_in_place_unless_somebody_looks() {
             g[404..].copy_from_slice(&grads[1].to_vec::<f32>().expect("f32"));
             g
         };
-        for (i, (p, s)) in
-            p.to_vec::<f32>().expect("f32").iter().zip(start.to_vec::<f32>().expect("f32")).enumerate()
+        for (i, (p, s)) in p
+            .to_vec::<f32>()
+            .expect("f32")
+            .iter()
+            .zip(start.to_vec::<f32>().expect("f32"))
+            .enumerate()
         {
             let want = s - 0.1 * g[i] - (0.09 * g[i] + 0.1 * g[i]);
             assert!((p - want).abs() < 1e-5, "{device}: element {i}: {p} {want}");

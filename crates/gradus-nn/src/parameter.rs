@@ -140,6 +140,18 @@ macro_rules! tensor_wrapper {
 }
 tensor_wrapper! { Parameter Buffer }
 
+impl From<Parameter> for Tensor {
+    fn from(parameter: Parameter) -> Self {
+        (*parameter).clone()
+    }
+}
+
+impl From<&Parameter> for Tensor {
+    fn from(parameter: &Parameter) -> Self {
+        (**parameter).clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gradus_autodiff::Device;

@@ -114,14 +114,14 @@ impl Bucket {
     /// the positions of each bucket's members come with it.
     pub(crate) fn all<K: PartialEq>(
         group: usize,
-        members: Vec<(usize, Tensor, K)>,
-    ) -> impl Iterator<Item = (Bucket, Vec<usize>)> {
+        members: &[(usize, Tensor, K)],
+    ) -> Vec<(Bucket, Vec<usize>)> {
         let keys: Vec<_> = members.iter().map(|(_, t, k)| (t.device(), t.dtype(), k)).collect();
         let runs = runs(&keys, |key| key.0.clone());
-        let members: Vec<_> = members.iter().map(|(i, t, _)| (*i, t.clone())).collect();
-        runs.into_iter().map(move |run| {
-            (Bucket::new(group, run.iter().map(|&i| members[i].clone()).collect()), run)
-        })
+        let member = |&at: &usize| (members[at].0, members[at].1.clone());
+        runs.into_iter()
+            .map(|run| (Bucket::new(group, run.iter().map(member).collect()), run))
+            .collect()
     }
 
     /// Steps taken.
@@ -173,9 +173,10 @@ impl Bucket {
     /// `Kind::OutOfMemory`; what moving states to another device can report.
     pub(crate) fn split(&self, keys: &[(bool, Device)]) -> Result<Vec<Bucket>> {
         let members = self.tensors.iter().zip(&self.slots).zip(keys);
-        let members = members.map(|((t, slot), key)| (slot.index, t.clone(), key)).collect();
+        let members: Vec<_> =
+            members.map(|((t, slot), key)| (slot.index, t.clone(), key)).collect();
         let mut buckets = Vec::new();
-        for (mut bucket, run) in Bucket::all(self.group, members) {
+        for (mut bucket, run) in Bucket::all(self.group, &members) {
             let part = |arena| run.iter().map(|&i| self.slots[i].view(arena)).collect();
             let states = self.flat.states.iter().map(|(name, arena)| (*name, part(arena)));
             bucket.restore(self.flat.step, states.collect())?;

@@ -80,7 +80,7 @@ impl<R: Rule> Engine<R> {
             return Ok(());
         }
         let op = self.rule.name();
-        let params: Vec<&Tensor> = self.groups.iter().flat_map(|group| group.params()).collect();
+        let params: Vec<&Tensor> = self.groups.iter().flat_map(ParamGroup::params).collect();
         if params.is_empty() {
             return Err(Error::argument(op, "params", "empty", "at least one parameter"));
         }
@@ -100,8 +100,9 @@ impl<R: Rule> Engine<R> {
         }
         let mut index = self.groups[..self.placed].iter().map(|g| g.params().len()).sum();
         for (number, group) in self.groups.iter().enumerate().skip(self.placed) {
-            let members = group.params().iter().map(|p| (next(&mut index), p.clone(), ()));
-            self.buckets.extend(Bucket::all(number, members.collect()).map(|(bucket, _)| bucket));
+            let members: Vec<_> =
+                group.params().iter().map(|p| (next(&mut index), p.clone(), ())).collect();
+            self.buckets.extend(Bucket::all(number, &members).into_iter().map(|(b, _)| b));
         }
         self.placed = self.groups.len();
         Ok(())
@@ -178,7 +179,7 @@ impl<R: Rule> Optimizer for Engine<R> {
     }
 
     fn zero_grad(&self) {
-        self.groups.iter().flat_map(|group| group.params()).for_each(Tensor::zero_grad);
+        self.groups.iter().flat_map(ParamGroup::params).for_each(Tensor::zero_grad);
     }
 
     fn param_groups(&self) -> &[ParamGroup] {

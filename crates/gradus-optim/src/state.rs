@@ -179,7 +179,7 @@ fn buckets(groups: &[ParamGroup], loaded: &[Loaded]) -> Result<Vec<Bucket>> {
             let names: Vec<&str> = states.iter().map(|(name, _)| *name).collect();
             (first + i, param.clone(), (*step, names))
         });
-        for (mut bucket, run) in Bucket::all(number, members.collect()) {
+        for (mut bucket, run) in Bucket::all(number, &members.collect::<Vec<_>>()) {
             let Loaded { step, states } = &loaded[first + run[0]];
             let part = |s: usize| run.iter().map(move |&i| loaded[first + i].states[s].1.clone());
             let states = states.iter().enumerate().map(|(s, (name, _))| (*name, part(s).collect()));

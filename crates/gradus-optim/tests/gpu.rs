@@ -5,6 +5,7 @@ use gradus_autodiff::{Device, Tensor};
 use gradus_optim::{Adam, Optimizer, Sgd, clip_grad_norm_};
 
 /// A GPU; `None`, said aloud, where there is no adapter and none is required.
+#[allow(clippy::print_stdout, reason = "a skip must be seen")]
 fn gpu() -> Option<Device> {
     match Device::gpu() {
         Ok(device) => Some(device),

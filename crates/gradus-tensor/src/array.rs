@@ -237,8 +237,7 @@ impl Array {
         if let Storage::Gpu(buffer) = &self.storage {
             let (low, high) = self.layout.span();
             let size = self.dtype.size();
-            let bytes =
-                buffer.gpu().read_async(buffer, low * size, (high - low) * size).await?;
+            let bytes = buffer.gpu().read_async(buffer, low * size, (high - low) * size).await?;
             return self.rebased(&bytes, low)?.to_vec();
         }
         self.to_vec()

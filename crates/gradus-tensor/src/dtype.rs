@@ -159,8 +159,11 @@ impl Element for i64 {
     fn to_bytes(values: &[Self]) -> Result<Cow<'_, [u8]>> {
         let mut bytes = Vec::with_capacity(values.len() * 4);
         for (position, &value) in values.iter().enumerate() {
-            let narrow = i32::try_from(value)
-                .map_err(|_| Kind::Range { value, position, dtype: DType::I32 })?;
+            let narrow = i32::try_from(value).map_err(|_| Kind::Range {
+                value,
+                position,
+                dtype: DType::I32,
+            })?;
             bytes.extend_from_slice(&narrow.to_ne_bytes());
         }
         Ok(Cow::Owned(bytes))

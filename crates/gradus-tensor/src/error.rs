@@ -199,7 +199,9 @@ pub enum Kind {
         place: &'static str,
     },
     /// Memory that could not be had.
-    #[error("{device}: out of memory: {requested_bytes} bytes asked for, {in_use_bytes} in use, {limit_bytes} is the limit")]
+    #[error(
+        "{device}: out of memory: {requested_bytes} bytes asked for, {in_use_bytes} in use, {limit_bytes} is the limit"
+    )]
     OutOfMemory {
         /// The device.
         device: String,

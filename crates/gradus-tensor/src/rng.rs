@@ -23,12 +23,7 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
         let a = u64::from(MUL[0]) * u64::from(c[0]);
         let b = u64::from(MUL[1]) * u64::from(c[2]);
-        c = [
-            (b >> 32) as u32 ^ c[1] ^ k[0],
-            b as u32,
-            (a >> 32) as u32 ^ c[3] ^ k[1],
-            a as u32,
-        ];
+        c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
         k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
     }
     c
@@ -117,8 +112,7 @@ impl Generator {
         let mut unit = || (f64::from(source.next().unwrap_or(0)) + 0.5) / 4_294_967_296.0;
         let mut out = Vec::with_capacity(n + 1);
         while out.len() < n {
-            let (radius, angle) =
-                ((-2.0 * unit().ln()).sqrt(), std::f64::consts::TAU * unit());
+            let (radius, angle) = ((-2.0 * unit().ln()).sqrt(), std::f64::consts::TAU * unit());
             out.push((radius * angle.cos()) as f32);
             out.push((radius * angle.sin()) as f32);
         }

@@ -112,7 +112,8 @@ fn show(model: &Sequential, data: &TensorDataset, device: &Device) -> Result<()>
             let shade = |v: &f32| [' ', '.', ':', '+', '#'][(v * 4.0).round() as usize];
             println!("  {}", row.iter().flat_map(|v| [shade(v); 2]).collect::<String>());
         }
-        let guess = |k: usize| format!("{} ({:.1} %)", classes[i * 2 + k], values[i * 2 + k] * 100.0);
+        let guess =
+            |k: usize| format!("{} ({:.1} %)", classes[i * 2 + k], values[i * 2 + k] * 100.0);
         println!("  label {}: predicted {}, then {}\n", labels[i], guess(0), guess(1));
     }
     Ok(())

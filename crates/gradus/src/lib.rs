@@ -59,7 +59,7 @@ pub type DataLoader = gradus_data::Loader<Tensor>;
 
 /// What almost every program uses.
 pub mod prelude {
-    pub use crate::{DataLoader, Device, DType, Error, Result, Tensor, manual_seed, no_grad};
+    pub use crate::{DType, DataLoader, Device, Error, Result, Tensor, manual_seed, no_grad};
     pub use gradus_data::{Dataset, TensorDataset, datasets};
     pub use gradus_nn::prelude::*;
     pub use gradus_optim::{Adam, AdamW, Optimizer, ParamGroup, Sgd};

@@ -99,7 +99,7 @@ impl Tensor {
     /// `Kind::Shape` when the dimension does not exist.
     pub fn sort(&self, dim: Dim, descending: bool) -> Result<(Tensor, Tensor)> {
         let (values, indices) = gradus_kernels::sort(&self.value(), dim, descending)?;
-        Ok(self.reordered("sort", values.into(), indices.into(), dim))
+        Ok(self.reordered("sort", &values.into(), indices.into(), dim))
     }
 
     /// Indices that would sort along `dim`. PyTorch: `argsort`. Not differentiable.
@@ -117,14 +117,14 @@ impl Tensor {
     /// `Kind::Argument` when the dimension has fewer than k elements.
     pub fn topk(&self, k: usize, dim: Dim, largest: bool) -> Result<(Tensor, Tensor)> {
         let (values, indices) = gradus_kernels::topk(&self.value(), k, dim, largest)?;
-        Ok(self.reordered("topk", values.into(), indices.into(), dim))
+        Ok(self.reordered("topk", &values.into(), indices.into(), dim))
     }
 
     /// Records values that were picked from this tensor by indices along `dim`.
     fn reordered(
         &self,
         op: &'static str,
-        values: Tensor,
+        values: &Tensor,
         indices: Tensor,
         dim: Dim,
     ) -> (Tensor, Tensor) {

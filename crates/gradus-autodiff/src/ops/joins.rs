@@ -143,9 +143,7 @@ impl Tensor {
                 self.narrow(dim, 1, before)?.flip(&[dim])?,
                 self.narrow(dim, size - 1 - after, after)?.flip(&[dim])?,
             ),
-            "circular" => {
-                (self.narrow(dim, size - before, before)?, self.narrow(dim, 0, after)?)
-            }
+            "circular" => (self.narrow(dim, size - before, before)?, self.narrow(dim, 0, after)?),
             _ => (edge(0, before)?, edge(size - 1, after)?),
         };
         cat(&[&left, self, &right], dim)
@@ -154,7 +152,7 @@ impl Tensor {
     /// (before, after) of every dimension, outermost first.
     fn pad_pairs(&self, op: &'static str, pad: &[i64]) -> Result<Vec<(i64, i64)>> {
         let rank = self.rank();
-        if pad.len() % 2 != 0 || pad.len() / 2 > rank {
+        if !pad.len().is_multiple_of(2) || pad.len() / 2 > rank {
             let expected = "one pair a dimension, last dimension first";
             return Err(Error::argument(op, "pad", format!("{pad:?}"), expected));
         }
@@ -176,7 +174,10 @@ impl Tensor {
             return Ok(self.clone());
         }
         let cut = size - shift.rem_euclid(size as i64) as usize;
-        cat(&[&self.narrow(dim, cut % size, size - cut % size)?, &self.narrow(dim, 0, cut % size)?], dim)
+        cat(
+            &[&self.narrow(dim, cut % size, size - cut % size)?, &self.narrow(dim, 0, cut % size)?],
+            dim,
+        )
     }
 
     /// The whole tensor repeated, `repeats[d]` times along each dimension. PyTorch: `repeat`.

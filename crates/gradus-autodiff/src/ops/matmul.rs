@@ -51,11 +51,8 @@ impl Tensor {
                 let a = saved.input(0);
                 // A shared right side sums over the batch: one tall product does both.
                 let tall = sb.rank() == 2 && sa.rank() > 2;
-                let (a, g) = if tall {
-                    (a.flatten(0, -2)?, g.flatten(0, -2)?)
-                } else {
-                    (a, g.clone())
-                };
+                let (a, g) =
+                    if tall { (a.flatten(0, -2)?, g.flatten(0, -2)?) } else { (a, g.clone()) };
                 grads[1] = Some(unbroadcast(a.t()?.product(&g)?, &sb)?);
             }
             Ok(grads)

@@ -16,8 +16,8 @@ pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;
 pub use joins::{cat, stack};
-pub(crate) use pointwise::{binary_rule, unary_rule};
 pub use pointwise::where_;
+pub(crate) use pointwise::{binary_rule, unary_rule};
 pub use softmax::CrossEntropyRows;
 
 use gradus_tensor::{Result, Shape};

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 use super::{one, unbroadcast};
 use crate::graph::{Grads, Keep, Rule, Saved, record, record_fn};
 use crate::operand::Operand;
-use crate::sym::{Sym, scaled_by};
 use crate::tensor::Tensor;
 
 fn unary(op: Unary, x: &Tensor, params: [f64; 2]) -> Result<Tensor> {
@@ -70,6 +69,7 @@ macro_rules! unary_methods {
         }
 
         /// The gradient of a one-operand row.
+        #[allow(clippy::approx_constant, reason = "derivatives are written like the formulas")]
         pub(crate) fn unary_rule(
             op: Unary,
             params: &[f64; 2],
@@ -85,7 +85,10 @@ macro_rules! unary_methods {
                 $(Unary::$name => {
                     #[allow(unused_variables, reason = "a derivative may need neither")]
                     let ($x, $y) = (&x, &y);
-                    $(let $p = params.next().unwrap_or(0.0);)*
+                    $(
+                        #[allow(unused_variables, reason = "nor every parameter")]
+                        let $p = params.next().unwrap_or(0.0);
+                    )*
                     scaled_by(g, || Sym::from($d))?
                 })*
             })
@@ -179,6 +182,7 @@ comparisons! {
 ///
 /// # Errors
 /// `Kind::DType` unless the condition is bool; else as [`Tensor::add`].
+#[allow(clippy::needless_pass_by_value, reason = "an operand is a number or a reference")]
 pub fn where_(condition: &Tensor, a: &Tensor, b: impl Operand) -> Result<Tensor> {
     let b = b.beside(a);
     let value = Value::select(&condition.value(), &a.value(), &b.value())?;
@@ -289,7 +293,7 @@ impl Tensor {
     pub fn glu(&self, dim: i64) -> Result<Tensor> {
         let d = self.shape().dim("glu", dim)?;
         let size = self.shape()[d];
-        if size % 2 != 0 {
+        if !size.is_multiple_of(2) {
             return Err(gradus_tensor::Error::argument("glu", "size", size, "an even size"));
         }
         let (a, b) = (self.narrow(dim, 0, size / 2)?, self.narrow(dim, size / 2, size / 2)?);
@@ -307,9 +311,7 @@ impl Tensor {
         }
         let from = self.dtype();
         let value = self.value().cast(dtype)?;
-        Ok(record_fn("to_dtype", value, &[self], Keep::NOTHING, move |_, g| {
-            one(g.to_dtype(from)?)
-        }))
+        Ok(record_fn("to_dtype", value, &[self], Keep::NOTHING, move |_, g| one(g.to_dtype(from)?)))
     }
 
     /// As [`Tensor::to_dtype`] with float32.

@@ -112,7 +112,7 @@ impl Tensor {
         let keep = Keep { inputs: [true; 3], output: true };
         Ok(record_fn(name, value, &[self], keep, move |saved, g| {
             let (x, y) = (saved.input(0), saved.output().reshape_to(&kept)?);
-            let hit = x.detach().eq(&y.detach())?.to_dtype(g.dtype())?;
+            let hit = x.detach().eq(y.detach())?.to_dtype(g.dtype())?;
             let share = hit.div(&hit.sum(&dims, true)?)?;
             one(g.reshape_to(&kept)?.mul(&share)?)
         }))
@@ -219,5 +219,4 @@ impl Tensor {
         }
         Ok((values.squeeze(dim)?, index.squeeze(dim)?))
     }
-
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::loops;
 use super::plan::Code;
-use super::value::{Cost, Node, Value};
+use super::value::{Cost, Node, Value, distinct_leaves, max_leaves};
 use crate::table::{Binary, Compare, Unary};
 
 impl Value {
@@ -264,14 +264,24 @@ fn op_node(
     if let Some(value) = folded(code, args, params, dtype) {
         return Ok(Value::constant(value, shape, dtype, &device));
     }
+    let most = max_leaves(&device);
+    let bound: u32 = args.iter().map(|arg| arg.cost().leaves).sum();
+    // The sum counts what operands share more than once; that is worth a closer look before
+    // anything is computed apart.
+    let exact = if bound > most { distinct_leaves(args) } else { bound };
     let mut cost = Cost { steps: 1, ..Cost::default() };
     for arg in args {
-        arg.limited(cost)?;
+        if exact > most {
+            arg.limited(cost)?;
+        } else {
+            arg.limited(Cost { leaves: 0, ..cost })?;
+        }
         let own = arg.cost();
         cost.steps += own.steps;
         cost.leaves += own.leaves;
         cost.depth = cost.depth.max(own.depth);
     }
+    cost.leaves = cost.leaves.min(exact);
     let args = args.iter().map(|&v| v.clone()).collect();
     Ok(Value::lazy(Node::Op { code, args, params }, shape, dtype, device, cost))
 }
@@ -334,8 +344,9 @@ pub(crate) fn must_have_elements(op: &'static str, x: &Shape, reduced: usize) ->
 pub(crate) fn must_be_index(op: &'static str, index: &Value) -> Result<()> {
     match index.dtype() {
         DType::I32 | DType::U32 | DType::U8 => Ok(()),
-        got => Err(Kind::DType { op, got: vec![got], expected: "an integer type for indices" }
-            .into()),
+        got => {
+            Err(Kind::DType { op, got: vec![got], expected: "an integer type for indices" }.into())
+        }
     }
 }
 

@@ -253,14 +253,17 @@ impl<'a> Emitter<'a> {
             let _ = write!(condition, " && x.x{d} >= p.§w{i}_{d} && x.x{d} < p.§v{i}_{d}");
         }
         let kind = register_type(slot.dtype);
-        self.text(|t| &mut t.functions, |text, _| {
-            write!(
-                text,
-                "fn §leaf{i}(i: u32, x: §Index, otherwise: {kind}) -> {kind} {{\n    \
+        self.text(
+            |t| &mut t.functions,
+            |text, _| {
+                write!(
+                    text,
+                    "fn §leaf{i}(i: u32, x: §Index, otherwise: {kind}) -> {kind} {{\n    \
                  if ({condition}) {{\n        let at = {at};\n        return {load};\n    }}\n    \
                  return otherwise;\n}}\n"
-            )
-        });
+                )
+            },
+        );
     }
 
     fn concat_leaf(&mut self, i: usize, slot: &LeafSlot, parts: &[(Array, usize)]) {
@@ -286,9 +289,10 @@ impl<'a> Emitter<'a> {
 
     fn loader(&mut self, i: usize, slot: &LeafSlot, body: &str) {
         let kind = register_type(slot.dtype);
-        self.text(|t| &mut t.functions, |text, _| {
-            write!(text, "fn §leaf{i}(i: u32, x: §Index) -> {kind} {{\n{body}}}\n")
-        });
+        self.text(
+            |t| &mut t.functions,
+            |text, _| write!(text, "fn §leaf{i}(i: u32, x: §Index) -> {kind} {{\n{body}}}\n"),
+        );
     }
 
     /// The storage position of leaf `i` at an index, as an expression over `i` and `x`.
@@ -344,7 +348,7 @@ impl<'a> Emitter<'a> {
         for (s, step) in plan.steps.iter().enumerate() {
             self.step_key(s, step);
             if self.with_text {
-                let text = step_text(plan, step, self.vec4_param(s));
+                let text = step_text(plan, step, &scalar_fields(s));
                 let _ = writeln!(lines, "    let v{} = {text};", leaves + s);
             }
         }
@@ -360,11 +364,6 @@ impl<'a> Emitter<'a> {
         let (kind, result) = self.result();
         let text = &mut self.out.functions;
         let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
-    }
-
-    /// Scalar parameters of step `s`, as fields.
-    fn vec4_param(&self, s: usize) -> [String; 2] {
-        [format!("p.§a{s}_0"), format!("p.§a{s}_1")]
     }
 
     fn step_key(&mut self, s: usize, step: &Step) {
@@ -488,8 +487,13 @@ fn define(op: StepOp, out: &mut String) {
     };
 }
 
+/// Scalar parameters of step `s`, as fields.
+fn scalar_fields(s: usize) -> [String; 2] {
+    [format!("p.§a{s}_0"), format!("p.§a{s}_1")]
+}
+
 /// The expression of one step.
-fn step_text(plan: &Plan, step: &Step, params: [String; 2]) -> String {
+fn step_text(plan: &Plan, step: &Step, params: &[String; 2]) -> String {
     let arg = |k: usize| step.args.get(k).map_or(String::new(), |r| format!("v{r}"));
     let (a, b, c) = (arg(0), arg(1), arg(2));
     let from = step.args.last().map_or(step.dtype, |&r| plan.dtype(r));

@@ -20,5 +20,5 @@ pub(crate) use build::{must_be_index, must_have_elements, same_device};
 pub(crate) use emit::{Emitted, Emitter, emit_finish, library, register_type};
 pub(crate) use plan::Plan;
 pub(crate) use run_cpu::Executor;
-pub use value::Value;
 pub(crate) use value::Deferred;
+pub use value::Value;

@@ -317,11 +317,11 @@ pub(crate) fn compute(value: &Value) -> Result<Array> {
         }
     }
     let (plan, deferred) = Plan::of(&[value])?;
-    run(plan, deferred)
+    run(plan, deferred.as_deref())
 }
 
-fn run(mut plan: Plan, deferred: Option<Arc<dyn Deferred>>) -> Result<Array> {
-    if let (Some(op), Some(acc)) = (&deferred, plan.acc) {
+fn run(mut plan: Plan, deferred: Option<&dyn Deferred>) -> Result<Array> {
+    if let (Some(op), Some(acc)) = (deferred, plan.acc) {
         #[cfg(feature = "gpu")]
         if !plan.device.is_cpu() && plan.dtype(plan.roots[0]).size() == 4 {
             return op.run_finished(&plan);

@@ -14,7 +14,7 @@ use crate::table::Erased;
 
 /// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
 /// is small beside its work.
-pub(crate) const TILE: usize = 1024;
+pub(crate) const TILE: usize = 512;
 /// Bytes of a tile's slot: the widest element.
 const SLOT: usize = TILE * 8;
 /// Work (elements × steps) below which a second thread costs more than it saves.

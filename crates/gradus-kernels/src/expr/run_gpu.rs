@@ -92,7 +92,8 @@ fn mode(gpu: &Gpu, plan: &Plan, out: &[Array]) -> Mode {
     // A vector at the tail writes into the padding of the result's own memory, so a result that
     // shares its memory with others must end on a vector.
     let whole = plan.shape.numel().is_multiple_of(4);
-    let own = out.iter().all(|a| aligned(a.layout().offset()) && (whole || a.storage().handles() <= 2));
+    let own =
+        out.iter().all(|a| aligned(a.layout().offset()) && (whole || a.storage().handles() <= 2));
     if simple && own && whole && !gpu.profile().software { Mode::Vector } else { Mode::Single }
 }
 
@@ -144,18 +145,14 @@ fn single_body(plan: &Plan, results: &[usize]) -> String {
 
 fn vector_body(plan: &Plan, results: &[usize]) -> String {
     let mut text = String::from("    if (thread * 4u < p.n) {\n        let x = index_of(0u);\n");
-    let arrays: Vec<usize> = (0..plan.leaves.len())
-        .filter(|&k| matches!(plan.leaves[k].leaf, Leaf::Array(_)))
-        .collect();
+    let arrays: Vec<usize> =
+        (0..plan.leaves.len()).filter(|&k| matches!(plan.leaves[k].leaf, Leaf::Array(_))).collect();
     for &k in &arrays {
         let _ = writeln!(text, "        let w{k} = load{k}(thread);");
     }
     for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
         let loaded: String = arrays.iter().map(|k| format!(", w{k}.{name}")).collect();
-        let _ = writeln!(
-            text,
-            "        let r{lane} = evaluate(thread * 4u + {lane}u, x{loaded});"
-        );
+        let _ = writeln!(text, "        let r{lane} = evaluate(thread * 4u + {lane}u, x{loaded});");
     }
     for (k, binding) in results.iter().enumerate() {
         let (f, kind) = (field(plan, k), register_type(plan.dtype(plan.roots[k])));

@@ -68,7 +68,7 @@ pub(crate) enum Node {
     /// A pointwise op.
     Op { code: Code, args: SmallVec<[Value; 3]>, params: [f64; 2] },
     /// Elements of an array where an index range holds, another expression elsewhere.
-    Window(Window),
+    Window(Box<Window>),
     /// The same elements in the same order under another shape.
     Reshape(Value),
     /// A structured op that has not run yet, so that what follows can become its epilogue.
@@ -271,6 +271,31 @@ impl Value {
         };
         Ok(Value::leaf(leaf, shape, self.dtype(), self.device().clone()))
     }
+}
+
+/// Leaves below these values, each counted once however often it is used.
+pub(crate) fn distinct_leaves(values: &[&Value]) -> u32 {
+    let mut seen: SmallVec<[*const (); 32]> = SmallVec::new();
+    let mut queue: SmallVec<[Value; 16]> = values.iter().map(|&value| value.clone()).collect();
+    let mut leaves = 0;
+    while let Some(value) = queue.pop() {
+        if seen.contains(&value.address()) {
+            continue;
+        }
+        seen.push(value.address());
+        match value.state() {
+            Ok(_) => leaves += value.cost().leaves,
+            Err(node) => match &*node {
+                Node::Op { args, .. } => queue.extend(args.iter().cloned()),
+                Node::Window(window) => {
+                    leaves += 1;
+                    queue.push(window.otherwise.clone());
+                }
+                Node::Reshape(_) | Node::Deferred(_) => leaves += 1,
+            },
+        }
+    }
+    leaves
 }
 
 /// Arrays that one expression may read: kernels bind each, next to their results.

@@ -74,7 +74,7 @@ impl Value {
         let cost = Cost { steps: rest.steps + 1, leaves: rest.leaves + 1, depth: rest.depth };
         let (shape, dtype, device) = (whole.clone(), self.dtype(), self.device().clone());
         let window = Window { src, strides, offset, ranges, otherwise: otherwise.clone() };
-        Ok(Value::lazy(Node::Window(window), shape, dtype, device, cost))
+        Ok(Value::lazy(Node::Window(Box::new(window)), shape, dtype, device, cost))
     }
 
     /// Places every `step`-th position: a view with the step as a dimension of its own makes the
@@ -83,12 +83,11 @@ impl Value {
         let whole = otherwise.shape().clone();
         let (mut inner, mut wide, mut cut): (Vec<i64>, Vec<usize>, Vec<usize>) = Default::default();
         let mut begin = Vec::new();
-        for d in 0..whole.rank() {
+        for (&rows, &step) in self.shape().iter().zip(step) {
             // Position start + step * i is row i, column 0 of a [rows, step] grid.
-            let rows = self.shape()[d];
             inner.extend([rows as i64, 1]);
-            wide.extend([rows, step[d]]);
-            cut.push(rows * step[d]);
+            wide.extend([rows, step]);
+            cut.push(rows * step);
             begin.extend([0, 0]);
         }
         let zeros = Value::constant(0.0, Shape::from(wide), self.dtype(), self.device());

@@ -8,6 +8,5 @@ mod shaders;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use gradus_tensor::gpu::Access;
 pub(crate) use launch::{Grid, Kernel, Launch, launch};
 pub(crate) use shaders::{common, composed};

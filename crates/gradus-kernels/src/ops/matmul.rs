@@ -43,13 +43,8 @@ pub fn matmul(a: &Value, b: &Value) -> Result<Value> {
     let (ra, rb) = (sa.rank(), sb.rank());
     let (m, k, n) = (sa[ra - 2], sa[ra - 1], sb[rb - 1]);
     if sb[rb - 2] != k {
-        let problem = Problem::Size {
-            name: "a",
-            got: k,
-            unit: "columns",
-            other: "b",
-            expected: sb[rb - 2],
-        };
+        let problem =
+            Problem::Size { name: "a", got: k, unit: "columns", other: "b", expected: sb[rb - 2] };
         return Err(Error::shape("matmul", problem, &[("a", sa), ("b", sb)]));
     }
     let batch = Shape::broadcast("matmul", &sa[..ra - 2].into(), &sb[..rb - 2].into())
@@ -109,7 +104,8 @@ fn geometry(
         return geometry(batch, a.shape()[rank], k, n, a, b);
     }
     let level = |i: usize| levels.get(i).copied().unwrap_or((1, 0, 0));
-    let (outer, inner) = if levels.len() == 2 { (level(0), level(1)) } else { (level(1), level(0)) };
+    let (outer, inner) =
+        if levels.len() == 2 { (level(0), level(1)) } else { (level(1), level(0)) };
     let geometry = MatmulGeometry {
         batch: [outer.0, inner.0],
         m,

@@ -1,13 +1,236 @@
-//! Matrix products on the GPU.
+//! Matrix products on the GPU: the rule picks a kernel, k is split where the result is small, and
+//! what follows the product is computed before its elements are stored.
+
+mod rule;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use gradus_tensor::gpu::Gpu;
-use gradus_tensor::{Array, Kind, Result};
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
+use gradus_tensor::{Array, DType, Device, Kind, Result};
+use smallvec::SmallVec;
 
-use super::matmul::MatmulOp;
-use crate::expr::Plan;
+use super::matmul::{MatmulGeometry, MatmulOp};
+use crate::expr::{Emitted, Plan, emit_finish, library};
+use crate::gpu::{Grid, Kernel, Launch, composed, launch};
+use rule::{Choice, LANES, Load, SKINNY_COLUMNS, Variant, batches, choose, loads, transposed};
 
-pub(super) fn run(_: &Arc<Gpu>, _: &MatmulOp, _: Option<&Plan>) -> Result<Array> {
-    Err(Kind::Unsupported { op: "matmul", what: "this".into(), place: "yet" }.into())
+/// Bindings of the product kernels before those of the epilogue: a, b and the result.
+const OWN_BINDINGS: usize = 3;
+/// Bindings of the kernel that adds copies: the copies and the result.
+const SUM_BINDINGS: usize = 2;
+/// Invocations of a workgroup of the kernel that adds copies.
+const SUM_SIZE: u32 = 64;
+/// Invocations of a workgroup of the skinny kernel.
+const SKINNY_SIZE: u32 = 256;
+
+/// Computes a product; `finish` is applied to each element.
+///
+/// # Errors
+/// `Kind::Unsupported` for other types than float32 and for more elements than 32 bits count;
+/// what compiling and recording can report.
+pub(super) fn run(gpu: &Arc<Gpu>, op: &MatmulOp, finish: Option<&Plan>) -> Result<Array> {
+    check(op)?;
+    run_as(gpu, op, finish, choose(&op.geometry, gpu.profile()))
+}
+
+fn run_as(gpu: &Arc<Gpu>, op: &MatmulOp, finish: Option<&Plan>, how: Choice) -> Result<Array> {
+    let device = Device::from_gpu(gpu.clone());
+    let shape = finish.map_or(&op.out, |plan| &plan.shape);
+    let dtype = finish.map_or(DType::F32, |plan| plan.dtype(plan.roots[0]));
+    let out = Array::alloc(&device, shape, dtype)?;
+    let splits = op.geometry.k.div_ceil(how.chunk);
+    let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, false);
+    let bindings = OWN_BINDINGS + parts.buffers.len();
+    if splits == 1 && bindings <= gpu.profile().max_storage_buffers as usize {
+        product(gpu, op, how, (finish, &parts), &out)?;
+        return Ok(out);
+    }
+    let copies = Array::alloc(&device, [splits, op.out.numel()], DType::F32)?;
+    let plain = emit_finish(None, OWN_BINDINGS, DType::F32, false);
+    product(gpu, op, how, (None, &plain), &copies)?;
+    sum(gpu, &copies, finish, &out)?;
+    Ok(out)
+}
+
+/// Kernels count elements with 32 bits.
+fn check(op: &MatmulOp) -> Result<()> {
+    let unsupported =
+        |what: String| Err(Kind::Unsupported { op: "matmul", what, place: "on a GPU" }.into());
+    if op.a.dtype() != DType::F32 {
+        return unsupported(format!("{}", op.a.dtype()));
+    }
+    let g = &op.geometry;
+    let fits = |n: usize, most: u32| n <= most as usize;
+    // Counters step past the end by less than a tile.
+    let sizes = [g.m, g.n, g.k, batches(g)].iter().all(|&n| fits(n, i32::MAX as u32));
+    let spans = [&op.a, &op.b].iter().all(|x| fits(x.layout().span().1, u32::MAX));
+    if !sizes || !spans || !fits(op.out.numel(), i32::MAX as u32) {
+        let (a, b) = (op.a.shape(), op.b.shape());
+        return unsupported(format!("a product of more than 2^31 elements; a {a}, b {b}"));
+    }
+    Ok(())
+}
+
+/// Records the product kernel, with `splits` copies of the result in `out`.
+fn product(
+    gpu: &Arc<Gpu>,
+    op: &MatmulOp,
+    how: Choice,
+    (finish, parts): (Option<&Plan>, &Emitted),
+    out: &Array,
+) -> Result<()> {
+    let turned;
+    let (g, a, b, c) = if how.swap {
+        turned = transposed(&op.geometry);
+        (&turned, &op.b, &op.a, [1, op.geometry.n])
+    } else {
+        (&op.geometry, &op.a, &op.b, [op.geometry.n, 1])
+    };
+    let firsts = [a.layout().offset(), b.layout().offset()];
+    let loads = loads(g, how.chunk, firsts);
+    let splits = g.k.div_ceil(how.chunk);
+    let mut key = variant_key(how.variant, loads);
+    key.extend_from_slice(&parts.key);
+    let params = params(g, (how.chunk, splits), firsts, c, &parts.words);
+    let mut buffers: SmallVec<[&Arc<GpuBuffer>; 8]> = SmallVec::new();
+    buffers.extend([a, b, out].into_iter().filter_map(Array::gpu_buffer));
+    buffers.extend(&parts.buffers);
+    let mut access: SmallVec<[Access; 8]> =
+        SmallVec::from_slice(&[Access::Read, Access::Read, Access::ReadWrite]);
+    access.extend_from_slice(&parts.access);
+    let text = || {
+        let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
+        product_text(how.variant, loads, &parts)
+    };
+    let (name, size) = match how.variant {
+        Variant::Direct { .. } => ("matmul_direct", LANES),
+        Variant::Tiled(tile) => ("matmul_tiled", tile.invocations()),
+        Variant::Skinny { .. } => ("matmul_skinny", SKINNY_SIZE),
+    };
+    let groups = how.variant.workgroups(g) as u64 * splits as u64;
+    let kernel = Kernel::Generated {
+        key: &key,
+        name,
+        access: &access,
+        workgroup: [size, 1, 1],
+        text: &text,
+    };
+    let grid = Grid::Threads(groups * u64::from(size));
+    launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
+}
+
+/// The parameter block of `shaders/common/matmul.wgsl`. Negative strides wrap around.
+fn params(
+    g: &MatmulGeometry,
+    (chunk, splits): (usize, usize),
+    firsts: [usize; 2],
+    c: [usize; 2],
+    finish: &[u32],
+) -> SmallVec<[u32; 40]> {
+    let sizes = [g.m, g.n, g.k, g.batch[1], batches(g), splits, chunk];
+    let mut words: SmallVec<[u32; 40]> = sizes.iter().map(|&n| n as u32).collect();
+    for (first, strides) in firsts.into_iter().zip([g.a, g.b]) {
+        words.push(first as u32);
+        words.extend(strides.map(|stride| stride as u32));
+    }
+    words.extend(c.map(|stride| stride as u32));
+    words.extend_from_slice(finish);
+    words
+}
+
+/// Everything that a variant's text depends on.
+fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
+    let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
+    match variant {
+        Variant::Direct { rows, columns, shuffle } => {
+            key.extend([b'd', rows as u8, columns as u8, u8::from(shuffle)]);
+        }
+        Variant::Tiled(tile) => {
+            key.extend([b't', tile.size as u8, tile.depth as u8, tile.each as u8]);
+            key.extend([a.along_k, a.vector, b.along_k, b.vector].map(u8::from));
+        }
+        Variant::Skinny { rows, along_k } => key.extend([b's', rows as u8, u8::from(along_k)]),
+    }
+    key
+}
+
+fn product_text(variant: Variant, [a, b]: [Load; 2], parts: &Emitted) -> String {
+    let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
+        Variant::Direct { rows, columns, shuffle } => {
+            let own = vec![("product", text::direct_product(rows, columns, shuffle))];
+            ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
+        }
+        Variant::Tiled(tile) => {
+            let own = vec![
+                ("product", text::tiled_product(tile.each, a.along_k, b.along_k)),
+                ("store", text::tiled_store(tile.each)),
+                ("load_a", text::load('a', 0, "a_col", a)),
+                ("load_b", text::load('b', 1, "b_row", b)),
+            ];
+            let tune = [
+                ("BM", tile.size),
+                ("BN", tile.size),
+                ("BK", tile.depth),
+                ("TM", tile.each),
+                ("TN", tile.each),
+                ("WG", tile.invocations()),
+                ("A_ALONG_K", u32::from(a.along_k)),
+                ("B_ALONG_K", u32::from(b.along_k)),
+            ];
+            ("matmul_tiled", SmallVec::from_slice(&tune), own)
+        }
+        Variant::Skinny { rows, along_k } => {
+            let columns = SKINNY_COLUMNS[usize::from(along_k)];
+            let along_k = u32::from(along_k);
+            let tune = [("TM", rows), ("COLUMNS", columns), ("ALONG_K", along_k)];
+            ("matmul_skinny", SmallVec::from_slice(&tune), Vec::new())
+        }
+    };
+    let functions = library(&parts.functions) + &parts.functions;
+    let mut holes: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(&[
+        ("bindings", parts.bindings.as_str()),
+        ("params", parts.fields.as_str()),
+        ("functions", functions.as_str()),
+    ]);
+    holes.extend(own.iter().map(|(hole, text)| (*hole, text.as_str())));
+    composed(name, &tune, &holes)
+}
+
+/// Adds the copies of a result, in order, and applies the epilogue.
+fn sum(gpu: &Arc<Gpu>, copies: &Array, finish: Option<&Plan>, out: &Array) -> Result<()> {
+    let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, false);
+    let [splits, count] = [copies.shape()[0], copies.shape()[1]];
+    let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul_sum");
+    key.extend_from_slice(&parts.key);
+    let mut params: SmallVec<[u32; 40]> = SmallVec::from_slice(&[count as u32, splits as u32]);
+    params.extend_from_slice(&parts.words);
+    let mut buffers: SmallVec<[&Arc<GpuBuffer>; 8]> = SmallVec::new();
+    buffers.extend([copies, out].into_iter().filter_map(Array::gpu_buffer));
+    buffers.extend(&parts.buffers);
+    let mut access: SmallVec<[Access; 8]> =
+        SmallVec::from_slice(&[Access::Read, Access::ReadWrite]);
+    access.extend_from_slice(&parts.access);
+    let text = || {
+        let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, true);
+        let functions = library(&parts.functions) + &parts.functions;
+        let holes = [
+            ("bindings", parts.bindings.as_str()),
+            ("params", parts.fields.as_str()),
+            ("functions", functions.as_str()),
+        ];
+        composed("matmul_sum", &[("WG", SUM_SIZE)], &holes)
+    };
+    let kernel = Kernel::Generated {
+        key: &key,
+        name: "matmul_sum",
+        access: &access,
+        workgroup: [SUM_SIZE, 1, 1],
+        text: &text,
+    };
+    let grid = Grid::Threads(count as u64);
+    launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
 }

@@ -112,9 +112,8 @@ impl Space {
     }
 
     fn words(&self) -> impl Iterator<Item = u32> + '_ {
-        let list = |l: [(usize, usize); 3]| {
-            l.map(|d| d.0 as u32).into_iter().chain(l.map(|d| d.1 as u32))
-        };
+        let list =
+            |l: [(usize, usize); 3]| l.map(|d| d.0 as u32).into_iter().chain(l.map(|d| d.1 as u32));
         list(self.kept).chain(list(self.gone))
     }
 }
@@ -160,7 +159,11 @@ fn pass(
         let combine = op.def().formula;
         let functions = format!(
             "alias Acc = {kind};\nfn combine(a: Acc, b: Acc) -> Acc {{ return {}; }}\n{}",
-            if acc == DType::F32 { combine.to_owned() } else { combine.replace("is_nan(b)", "false") },
+            if acc == DType::F32 {
+                combine.to_owned()
+            } else {
+                combine.replace("is_nan(b)", "false")
+            },
             epilogue.functions
         );
         let load = format!(

@@ -160,6 +160,7 @@ macro_rules! define_unary {
         pub enum Unary { $(#[doc = $doc] $name,)* }
 
         /// Every row of the one-operand table.
+        #[allow(clippy::approx_constant, clippy::excessive_precision, reason = "WGSL has no named constants")]
         pub static UNARY: &[UnaryDef] = &[$(UnaryDef {
             name: stringify!($name),
             params: &[$(stringify!($p)),*],
@@ -306,7 +307,9 @@ mod tests {
         names.extend(BINARY.iter().map(|d| d.name));
         names.extend(COMPARE.iter().map(|d| d.name));
         for name in &names {
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
             assert_eq!(names.iter().filter(|n| *n == name).count(), 1, "{name} stands twice");
         }
         for def in UNARY {

@@ -1,0 +1,294 @@
+//! Which kernel computes a matrix product: a written rule over shapes, strides and the device.
+
+use gradus_tensor::gpu::Profile;
+
+use super::super::matmul::MatmulGeometry;
+
+/// Rows that the skinny kernel can have.
+const SKINNY_ROWS: usize = 4;
+/// Lanes of a vector of the processor: the workgroup of the direct kernel.
+pub(super) const LANES: u32 = 8;
+/// Columns of a workgroup of the skinny kernel, when neighbours share a column or have their own.
+pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
+/// Multiplications from which on the direct kernel's large tile pays for its longer compilation.
+const DIRECT_LARGE: usize = 1 << 21;
+/// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
+const CHUNK_STEP: usize = 32;
+/// Most bytes for copies of a result whose k is split.
+const SPLIT_BYTES: u64 = 64 << 20;
+
+/// A kernel and how it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) variant: Variant,
+    /// Computes `bᵀ · aᵀ` into the transposed result.
+    pub(super) swap: bool,
+    /// Terms of one piece of k; all of it, or less where k is split over workgroups.
+    pub(super) chunk: usize,
+}
+
+/// A kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// Register tiles of `rows` x `columns` a lane, for adapters that compute on the processor.
+    Direct { rows: u32, columns: u32, shuffle: bool },
+    /// Tiles in workgroup memory.
+    Tiled(Tile),
+    /// At most four rows.
+    Skinny { rows: u32, along_k: bool },
+}
+
+/// Sizes of the tiled kernel: a workgroup's tile, its depth, an invocation's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    pub(super) size: u32,
+    pub(super) depth: u32,
+    pub(super) each: u32,
+}
+
+impl Tile {
+    /// For small results: more workgroups.
+    pub(super) const SMALL: Tile = Tile { size: 32, depth: 8, each: 4 };
+    pub(super) const MEDIUM: Tile = Tile { size: 64, depth: 16, each: 4 };
+    /// For results that fill a large device anyway.
+    pub(super) const LARGE: Tile = Tile { size: 128, depth: 8, each: 8 };
+
+    /// Invocations of a workgroup. Each loads one vector of either operand.
+    pub(super) const fn invocations(self) -> u32 {
+        (self.size / self.each) * (self.size / self.each)
+    }
+}
+
+/// How the tiled kernel loads an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Neighbouring invocations take neighbours along k, else along the operand's rows (a) or
+    /// columns (b).
+    pub(super) along_k: bool,
+    /// Four elements at once.
+    pub(super) vector: bool,
+}
+
+impl Variant {
+    /// Rows and columns of the tile of one workgroup.
+    pub(super) fn tile(self) -> [usize; 2] {
+        let [rows, columns] = match self {
+            Variant::Direct { rows, columns, .. } => [rows, columns * LANES],
+            Variant::Tiled(tile) => [tile.size; 2],
+            Variant::Skinny { rows, along_k } => [rows, SKINNY_COLUMNS[usize::from(along_k)]],
+        };
+        [rows as usize, columns as usize]
+    }
+
+    /// Workgroups for one piece of k.
+    pub(super) fn workgroups(self, g: &MatmulGeometry) -> usize {
+        let [rows, columns] = self.tile();
+        batches(g) * g.m.div_ceil(rows) * g.n.div_ceil(columns)
+    }
+}
+
+/// The rule.
+pub(super) fn choose(g: &MatmulGeometry, profile: &Profile) -> Choice {
+    let turned = transposed(g);
+    let few = g.m.min(g.n);
+    if profile.software {
+        let variant = direct(g, few, profile.subgroup == Some((LANES, LANES)));
+        let swap = variant.workgroups(&turned) < variant.workgroups(g);
+        // A few cores, and memory that is as slow as arithmetic.
+        return split(variant, swap, g, profile, [8, 2048]);
+    }
+    if few <= SKINNY_ROWS {
+        let swap = g.n < g.m;
+        let b = if swap { turned.b } else { g.b };
+        let along_k = b[2].unsigned_abs() < b[3].unsigned_abs();
+        let variant = Variant::Skinny { rows: few as u32, along_k };
+        return split(variant, swap, g, profile, [128, 1024]);
+    }
+    split(Variant::Tiled(tile(g, few)), false, g, profile, [128, 128])
+}
+
+/// The register tile: small for small results, large where the work pays for compiling it.
+fn direct(g: &MatmulGeometry, few: usize, shuffle: bool) -> Variant {
+    let work = batches(g) * g.m * g.n * g.k;
+    let (rows, columns) = match () {
+        () if few <= 8 => (4, 1),
+        () if work >= DIRECT_LARGE && few >= 24 => {
+            if shuffle {
+                (32, 4)
+            } else {
+                (8, 8)
+            }
+        }
+        () if !shuffle => (8, 4),
+        () => (16, 2),
+    };
+    Variant::Direct { rows, columns, shuffle }
+}
+
+/// The largest tile that leaves enough workgroups, counting those that splitting k would give.
+fn tile(g: &MatmulGeometry, few: usize) -> Tile {
+    let groups = |tile: Tile| Variant::Tiled(tile).workgroups(g);
+    if few >= 512 && groups(Tile::LARGE) >= 64 {
+        Tile::LARGE
+    } else if few > 32 && groups(Tile::MEDIUM) * (g.k / 512).max(1) >= 64 {
+        Tile::MEDIUM
+    } else {
+        Tile::SMALL
+    }
+}
+
+/// Splits k where there are fewer than half of the `wanted` workgroups, into pieces of at least
+/// `least` terms.
+fn split(
+    variant: Variant,
+    swap: bool,
+    g: &MatmulGeometry,
+    profile: &Profile,
+    [wanted, least]: [usize; 2],
+) -> Choice {
+    let turned = transposed(g);
+    let groups = variant.workgroups(if swap { &turned } else { g });
+    let copy_bytes = (batches(g) * g.m * g.n * 4) as u64;
+    let room = (SPLIT_BYTES.min(profile.max_binding_bytes) / copy_bytes) as usize;
+    let splits = (wanted / groups).min(g.k / least).min(room);
+    let chunk = match splits {
+        0 | 1 => g.k,
+        _ if groups * 2 >= wanted => g.k,
+        _ => g.k.div_ceil(splits).next_multiple_of(CHUNK_STEP).min(g.k),
+    };
+    Choice { variant, swap, chunk }
+}
+
+/// How operands a and b are loaded; `firsts` are their first elements.
+pub(super) fn loads(g: &MatmulGeometry, chunk: usize, firsts: [usize; 2]) -> [Load; 2] {
+    let load = |first: usize, s: [isize; 4], [along, k]: [usize; 2], size: usize| {
+        let along_k = s[k].unsigned_abs() < s[along].unsigned_abs();
+        let (step, line) = if along_k { (s[k], s[along]) } else { (s[along], s[k]) };
+        let lengths = if along_k { [g.k, chunk] } else { [size; 2] };
+        let whole = |&n: &usize| n.is_multiple_of(4);
+        let aligned = |&stride: &isize| stride % 4 == 0;
+        let vector = step == 1
+            && whole(&first)
+            && lengths.iter().all(whole)
+            && [line, s[0], s[1]].iter().all(aligned);
+        Load { along_k, vector }
+    };
+    [load(firsts[0], g.a, [2, 3], g.m), load(firsts[1], g.b, [3, 2], g.n)]
+}
+
+pub(super) fn batches(g: &MatmulGeometry) -> usize {
+    g.batch[0] * g.batch[1]
+}
+
+/// The geometry of `bᵀ · aᵀ`.
+pub(super) fn transposed(g: &MatmulGeometry) -> MatmulGeometry {
+    let turn = |[outer, inner, row, col]: [isize; 4]| [outer, inner, col, row];
+    MatmulGeometry { m: g.n, n: g.m, a: turn(g.b), b: turn(g.a), ..*g }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn geometry(batch: usize, m: usize, n: usize, k: usize) -> MatmulGeometry {
+        let (mi, ni, ki) = (m as isize, n as isize, k as isize);
+        let (a, b) = ([0, mi * ki, ki, 1], [0, ki * ni, ni, 1]);
+        MatmulGeometry { batch: [1, batch], m, n, k, a, b }
+    }
+
+    fn profile(software: bool) -> Profile {
+        Profile {
+            software,
+            subgroup: Some((8, 8)),
+            max_storage_buffers: 8,
+            max_binding_bytes: 128 << 20,
+            max_buffer_bytes: 256 << 20,
+            workgroup_memory: 16 << 10,
+            max_invocations: 256,
+            max_immediate_bytes: None,
+        }
+    }
+
+    fn chosen(software: bool, sizes: [usize; 4]) -> (Variant, bool, usize) {
+        let [batch, m, n, k] = sizes;
+        let c = choose(&geometry(batch, m, n, k), &profile(software));
+        assert!(c.chunk > 0 && c.chunk <= k);
+        (c.variant, c.swap, k.div_ceil(c.chunk))
+    }
+
+    #[test]
+    fn hardware_takes_the_largest_tile_that_fills_it() {
+        let tiled = |tile, splits| (Variant::Tiled(tile), false, splits);
+        assert_eq!(chosen(false, [1, 1024, 1024, 1024]), tiled(Tile::LARGE, 1));
+        assert_eq!(chosen(false, [1, 512, 512, 512]), tiled(Tile::MEDIUM, 1));
+        assert_eq!(chosen(false, [1, 256, 256, 256]), tiled(Tile::SMALL, 1));
+        assert_eq!(chosen(false, [64, 128, 128, 64]), tiled(Tile::MEDIUM, 1));
+        // A small layer: k is split over workgroups.
+        assert_eq!(chosen(false, [1, 64, 100, 784]), tiled(Tile::SMALL, 5));
+        assert_eq!(chosen(false, [1, 100, 784, 64]), tiled(Tile::SMALL, 1));
+        // The gradient of a convolution's weight.
+        assert_eq!(chosen(false, [1, 64, 576, 50_176]), tiled(Tile::MEDIUM, 14));
+        let (variant, swap, splits) = chosen(false, [1, 5, 5, 100_000]);
+        assert_eq!((variant, swap), (Variant::Tiled(Tile::SMALL), false));
+        assert!((100..=128).contains(&splits));
+    }
+
+    #[test]
+    fn few_rows_or_columns_are_skinny_and_follow_the_long_operand() {
+        let skinny = |rows, along_k| Variant::Skinny { rows, along_k };
+        assert_eq!(chosen(false, [1, 1, 1000, 512]), (skinny(1, false), false, 1));
+        assert_eq!(chosen(false, [1, 1000, 3, 512]), (skinny(3, true), true, 1));
+        assert_eq!(chosen(false, [1, 1, 1, 1]), (skinny(1, false), false, 1));
+        assert_eq!(chosen(false, [1, 4, 4, 1 << 20]).2, 128);
+        let mut nt = geometry(1, 2, 100, 64);
+        nt.b = [0, 0, 1, 64];
+        assert_eq!(choose(&nt, &profile(false)).variant, skinny(2, true));
+    }
+
+    #[test]
+    fn software_lays_its_lanes_along_the_longer_side() {
+        let direct = |rows, columns| Variant::Direct { rows, columns, shuffle: true };
+        assert_eq!(chosen(true, [1, 512, 512, 512]), (direct(32, 4), false, 1));
+        assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 4), false, 1));
+        assert_eq!(chosen(true, [1, 64, 30, 100]), (direct(16, 2), false, 1));
+        assert_eq!(chosen(true, [1, 64, 10, 100]), (direct(16, 2), false, 1));
+        assert_eq!(chosen(true, [1, 1, 100, 100]), (direct(4, 1), false, 1));
+        assert_eq!(chosen(true, [1, 100, 1, 100]), (direct(4, 1), true, 1));
+        assert_eq!(chosen(true, [1, 5, 3, 100_000]), (direct(4, 1), true, 8));
+        let without = Profile { subgroup: None, ..profile(true) };
+        let expected = Variant::Direct { rows: 8, columns: 8, shuffle: false };
+        assert_eq!(choose(&geometry(1, 512, 512, 512), &without).variant, expected);
+    }
+
+    #[test]
+    fn copies_of_a_split_result_stay_below_the_binding_limit() {
+        let g = geometry(1, 2, 100_000, 1 << 20);
+        let tight = Profile { max_binding_bytes: 1 << 20, ..profile(false) };
+        assert_eq!(choose(&g, &tight).chunk, g.k);
+        for tile in [Tile::SMALL, Tile::MEDIUM, Tile::LARGE] {
+            // One vector of both operands an invocation, and WebGPU's limits with the padding.
+            assert_eq!(tile.invocations() * 4, tile.size * tile.depth);
+            assert!(tile.invocations() <= 256);
+            let bytes = (2 * tile.size * tile.depth + tile.size * 4) * 4;
+            assert!(bytes <= 16 << 10);
+        }
+    }
+
+    #[test]
+    fn vectors_are_loaded_where_everything_is_a_multiple_of_four() {
+        let load = |along_k, vector| Load { along_k, vector };
+        let g = geometry(3, 8, 12, 16);
+        assert_eq!(loads(&g, 16, [0, 4]), [load(true, true), load(false, true)]);
+        assert_eq!(loads(&g, 16, [1, 2]), [load(true, false), load(false, false)]);
+        assert_eq!(loads(&g, 10, [0, 0]), [load(true, false), load(false, true)]);
+        let turned = transposed(&g);
+        assert_eq!((turned.m, turned.n), (12, 8));
+        assert_eq!(loads(&turned, 16, [0, 0]), [load(false, true), load(true, true)]);
+        let odd = geometry(1, 8, 10, 16);
+        assert_eq!(loads(&odd, 16, [0, 0]), [load(true, true), load(false, false)]);
+        let mut stepped = g;
+        stepped.a = [0, 0, 32, 2];
+        assert_eq!(loads(&stepped, 16, [0, 0])[0], load(true, false));
+        assert_eq!(transposed(&turned), g);
+    }
+}

@@ -1,0 +1,218 @@
+//! The generated parts of the matrix product shaders: inner loops written out, so that no driver
+//! has to unroll them, and loads of single elements or vectors.
+
+use std::fmt::{Arguments, Write};
+
+use super::rule::Load;
+
+const COMPONENTS: [char; 4] = ['x', 'y', 'z', 'w'];
+/// Rows of the direct kernel's tile that are stored by one loop.
+const BLOCK: u32 = 8;
+
+/// Lines of text with an indentation.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    depth: usize,
+}
+
+impl Lines {
+    fn line(&mut self, text: Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{}{text}", "    ".repeat(self.depth));
+    }
+
+    fn open(&mut self, text: Arguments<'_>) {
+        self.line(format_args!("{text} {{"));
+        self.depth += 1;
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+        self.line(format_args!("}}"));
+    }
+
+    /// The variable `name` becomes the value whose number `index` has.
+    fn selected(&mut self, name: &str, values: impl Iterator<Item = (u32, String)>, index: &str) {
+        for (at, value) in values {
+            match at {
+                0 => self.line(format_args!("var {name} = {value};")),
+                _ => self.line(format_args!("{name} = select({name}, {value}, {index} == {at}u);")),
+            }
+        }
+    }
+
+    /// Without the last line's end.
+    fn text(mut self) -> String {
+        self.text.truncate(self.text.trim_end().len());
+        self.text
+    }
+}
+
+/// Hole `product` of `matmul_direct.wgsl`.
+pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool) -> String {
+    let mut out = Lines { depth: 1, ..Lines::default() };
+    for i in 0..rows {
+        out.line(format_args!("let r{i} = part.a + min(top + {i}u, p.m - 1u) * p.a_row;"));
+    }
+    for j in 0..columns {
+        let col = format_args!("min(left + {j}u * LANES, p.n - 1u)");
+        out.line(format_args!("let c{j} = part.b + {col} * p.b_col;"));
+    }
+    for i in 0..rows {
+        for j in 0..columns {
+            out.line(format_args!("var x{i}_{j} = 0.0;"));
+        }
+    }
+    let step = if shuffle { "LANES" } else { "1u" };
+    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {step})"));
+    if shuffle {
+        out.line(format_args!("let mine = min(k + lane, part.end - 1u) * p.a_col;"));
+        for i in 0..rows {
+            out.line(format_args!("let s{i} = a[r{i} + mine];"));
+        }
+        out.line(format_args!("let terms = min(LANES, part.end - k);"));
+        out.open(format_args!("for (var u = 0u; u < terms; u = u + 1u)"));
+    }
+    let k = if shuffle { "(k + u)" } else { "k" };
+    for j in 0..columns {
+        out.line(format_args!("let b{j} = b[c{j} + {k} * p.b_row];"));
+    }
+    for i in 0..rows {
+        if shuffle {
+            out.line(format_args!("let a{i} = subgroupShuffle(s{i}, u);"));
+        } else {
+            out.line(format_args!("let a{i} = a[r{i} + k * p.a_col];"));
+        }
+        for j in 0..columns {
+            out.line(format_args!("x{i}_{j} += a{i} * b{j};"));
+        }
+    }
+    if shuffle {
+        out.close();
+    }
+    out.close();
+    direct_store(&mut out, rows, columns);
+    out.text()
+}
+
+/// Loops that store one row at a time. The row is selected from all, not indexed: a variable
+/// index would put the results into memory for good, and written-out rows would repeat `finish`.
+fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
+    let block = rows.min(BLOCK);
+    out.line(format_args!("let rows = min(TM, p.m - top);"));
+    out.open(format_args!("for (var q = 0u; q < rows; q = q + {block}u)"));
+    for i in 0..block {
+        for j in 0..columns {
+            let blocks = (0..rows / block).map(|q| (q * block, format!("x{}_{j}", q * block + i)));
+            out.selected(&format!("t{i}_{j}"), blocks, "q");
+        }
+    }
+    out.line(format_args!("let some = min({block}u, rows - q);"));
+    out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+    for j in 0..columns {
+        out.selected(&format!("v{j}"), (0..block).map(|i| (i, format!("t{i}_{j}"))), "i");
+        out.line(format_args!("put(part, top + q + i, left + {j}u * LANES, v{j});"));
+    }
+    out.close();
+    out.close();
+}
+
+/// Hole `product` of `matmul_tiled.wgsl`: four terms for `each` x `each` results.
+pub(super) fn tiled_product(each: u32, a_along_k: bool, b_along_k: bool) -> String {
+    let mut out = Lines { depth: 3, ..Lines::default() };
+    let vectors = each / 4;
+    if a_along_k {
+        for i in 0..each {
+            out.line(format_args!("let a{i} = a_tile[(ty * TM + {i}u) * A_PITCH + q];"));
+        }
+    }
+    if b_along_k {
+        for j in 0..each {
+            out.line(format_args!("let q{j} = b_tile[({j}u * TX + tx) * B_PITCH + q];"));
+        }
+    }
+    for (k, component) in COMPONENTS.into_iter().enumerate() {
+        if !a_along_k {
+            for i in 0..vectors {
+                let at = format_args!("(q * 4u + {k}u) * A_PITCH + ty * {vectors}u + {i}u");
+                out.line(format_args!("let a{k}_{i} = a_tile[{at}];"));
+            }
+        }
+        for j in 0..vectors {
+            if b_along_k {
+                let [w, x, y, z] = [0, 1, 2, 3].map(|c| format!("q{}.{component}", j * 4 + c));
+                out.line(format_args!("let b{k}_{j} = vec4<f32>({w}, {x}, {y}, {z});"));
+            } else {
+                let at = format_args!("(q * 4u + {k}u) * B_PITCH + {j}u * TX + tx");
+                out.line(format_args!("let b{k}_{j} = b_tile[{at}];"));
+            }
+        }
+        for i in 0..each {
+            let factor = match a_along_k {
+                true => format!("a{i}.{component}"),
+                false => format!("a{k}_{}.{}", i / 4, COMPONENTS[i as usize % 4]),
+            };
+            for j in 0..vectors {
+                out.line(format_args!("acc[{}] += {factor} * b{k}_{j};", i * vectors + j));
+            }
+        }
+    }
+    out.text()
+}
+
+/// Hole `store` of `matmul_tiled.wgsl`: one row, selected from all as in the direct kernel.
+pub(super) fn tiled_store(each: u32) -> String {
+    let mut out = Lines { depth: 2, ..Lines::default() };
+    let vectors = each / 4;
+    for j in 0..vectors {
+        let rows = (0..each).map(|i| (i, format!("acc[{}]", i * vectors + j)));
+        out.selected(&format!("v{j}"), rows, "i");
+        out.line(format_args!("put4(part, top + i, left + {}u * TX, step, v{j});", 4 * j));
+    }
+    out.text()
+}
+
+/// Hole `load_a` or `load_b` of `matmul_tiled.wgsl`.
+pub(super) fn load(name: char, binding: u32, stride: &str, how: Load) -> String {
+    let head = |element: &str| {
+        format!(
+            "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;\n\
+             fn load_{name}(at: vec4<u32>, k: vec4<u32>, end: u32) -> vec4<f32> {{\n"
+        )
+    };
+    if how.vector {
+        return head("vec4<f32>")
+            + &format!(
+                "    let v = {name}[(at.x + min(k.x, end - 1u) * p.{stride}) / 4u];\n    \
+                 return select(vec4<f32>(0.0), v, k.x < end);\n}}"
+            );
+    }
+    head("f32")
+        + &format!(
+            "    let i = at + min(k, vec4<u32>(end - 1u)) * p.{stride};\n    \
+             let v = vec4<f32>({name}[i.x], {name}[i.y], {name}[i.z], {name}[i.w]);\n    \
+             return select(vec4<f32>(0.0), v, k < vec4<u32>(end));\n}}"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::composed;
+
+    /// The files hold the text of one variant, so that they can be read and checked by
+    /// themselves.
+    #[test]
+    fn the_files_hold_what_is_generated() {
+        let holds = |file: &str, part: &str| {
+            assert!(composed(file, &[], &[]).contains(part), "{file} lacks\n{part}");
+        };
+        let single = |along_k| Load { along_k, vector: false };
+        holds("matmul_direct", &direct_product(4, 1, false));
+        holds("matmul_tiled", &tiled_product(4, true, false));
+        holds("matmul_tiled", &tiled_store(4));
+        holds("matmul_tiled", &load('a', 0, "a_col", single(true)));
+        holds("matmul_tiled", &load('b', 1, "b_row", single(false)));
+    }
+}

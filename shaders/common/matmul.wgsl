@@ -1,0 +1,95 @@
+// What the matrix product kernels share: the parameter block, the result, and which tile a
+// workgroup computes.
+//
+// Strides are in elements and may be negative: index arithmetic wraps around 2^32, and every
+// position that is read or written is below it.
+
+struct Params {
+    // The product is [m, k] · [k, n], `batches` times; batch x is (x / inner, x % inner).
+    m: u32,
+    n: u32,
+    k: u32,
+    inner: u32,
+    batches: u32,
+    // k is cut into `splits` pieces of `chunk`; each has its own copy of the result.
+    splits: u32,
+    chunk: u32,
+    // First element, then strides of both batch levels, rows and columns.
+    a_first: u32,
+    a_outer: u32,
+    a_inner: u32,
+    a_row: u32,
+    a_col: u32,
+    b_first: u32,
+    b_outer: u32,
+    b_inner: u32,
+    b_row: u32,
+    b_col: u32,
+    c_row: u32,
+    c_col: u32,
+    // @hole params
+    // @end
+}
+@group(1) @binding(0) var<uniform> p: Params;
+
+// @hole bindings
+// @end
+// @hole functions
+alias Out = f32;
+fn finish(acc: f32, i: u32) -> Out {
+    return acc;
+}
+// @end
+
+@group(0) @binding(2) var<storage, read_write> out: array<Out>;
+
+// Tile rows whose workgroups run together, so that they find each other's operands in the cache.
+const BAND: u32 = 8u;
+
+// The part of the work that one workgroup does: a tile of one batch over one piece of k.
+struct Part {
+    exists: bool,
+    // First row and column of the tile.
+    row: u32,
+    col: u32,
+    // First element of the batch in a, b and the result.
+    a: u32,
+    b: u32,
+    c: u32,
+    // The piece of k.
+    begin: u32,
+    end: u32,
+}
+
+// The part with number `t`; tiles of one batch are neighbours, then batches, then pieces of k.
+fn part_of(t: u32, tile_rows: u32, tile_cols: u32) -> Part {
+    let rows = (p.m + tile_rows - 1u) / tile_rows;
+    let cols = (p.n + tile_cols - 1u) / tile_cols;
+    let tile = t % (rows * cols);
+    let copy = t / (rows * cols);
+    let batch = copy % p.batches;
+    let split = copy / p.batches;
+    let band = tile / (BAND * cols);
+    let within = tile % (BAND * cols);
+    let height = min(BAND, rows - band * BAND);
+    let outer = batch / p.inner;
+    let inner = batch % p.inner;
+    var part: Part;
+    part.exists = split < p.splits;
+    part.row = (band * BAND + within % height) * tile_rows;
+    part.col = (within / height) * tile_cols;
+    part.a = p.a_first + outer * p.a_outer + inner * p.a_inner;
+    part.b = p.b_first + outer * p.b_outer + inner * p.b_inner;
+    part.c = copy * p.m * p.n;
+    part.begin = split * p.chunk;
+    part.end = min(p.k, part.begin + p.chunk);
+    return part;
+}
+
+// Stores one element of a part's tile if it lies inside the result.
+fn put(part: Part, row: u32, col: u32, acc: f32) {
+    if (row < p.m && col < p.n) {
+        let at = part.c + row * p.c_row + col * p.c_col;
+        out[at] = finish(acc, at);
+    }
+}

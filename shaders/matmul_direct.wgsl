@@ -1,0 +1,69 @@
+// Matrix product for adapters that compute on the processor: each invocation keeps a tile of
+// TM x TN results in registers, with no workgroup memory and no barriers, both of which are
+// loops over invocations there.
+//
+// A workgroup is one vector of the processor. Invocation `lane` computes the columns
+// lane, lane + LANES, … of the workgroup's tile and all its rows. A load costs as much as twenty
+// multiplications, so with subgroups (hole `product`) each lane loads another k of a's rows and
+// the lanes pass them around; without, as below, every lane loads them all.
+// @include common/matmul.wgsl
+
+const LANES: u32 = 8u;
+const TM: u32 = 4u; // @tune
+const TN: u32 = 1u; // @tune
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let part = part_of(group.x + group.y * groups.x, TM, LANES * TN);
+    if (!part.exists) {
+        return;
+    }
+    let top = part.row;
+    let left = part.col + lane;
+    // Rows and columns past the edge repeat the last one; `put` drops them. Results are named
+    // x{row}_{column}.
+    // @hole product
+    let r0 = part.a + min(top + 0u, p.m - 1u) * p.a_row;
+    let r1 = part.a + min(top + 1u, p.m - 1u) * p.a_row;
+    let r2 = part.a + min(top + 2u, p.m - 1u) * p.a_row;
+    let r3 = part.a + min(top + 3u, p.m - 1u) * p.a_row;
+    let c0 = part.b + min(left + 0u * LANES, p.n - 1u) * p.b_col;
+    var x0_0 = 0.0;
+    var x1_0 = 0.0;
+    var x2_0 = 0.0;
+    var x3_0 = 0.0;
+    for (var k = part.begin; k < part.end; k = k + 1u) {
+        let b0 = b[c0 + k * p.b_row];
+        let a0 = a[r0 + k * p.a_col];
+        x0_0 += a0 * b0;
+        let a1 = a[r1 + k * p.a_col];
+        x1_0 += a1 * b0;
+        let a2 = a[r2 + k * p.a_col];
+        x2_0 += a2 * b0;
+        let a3 = a[r3 + k * p.a_col];
+        x3_0 += a3 * b0;
+    }
+    let rows = min(TM, p.m - top);
+    for (var q = 0u; q < rows; q = q + 4u) {
+        var t0_0 = x0_0;
+        var t1_0 = x1_0;
+        var t2_0 = x2_0;
+        var t3_0 = x3_0;
+        let some = min(4u, rows - q);
+        for (var i = 0u; i < some; i = i + 1u) {
+            var v0 = t0_0;
+            v0 = select(v0, t1_0, i == 1u);
+            v0 = select(v0, t2_0, i == 2u);
+            v0 = select(v0, t3_0, i == 3u);
+            put(part, top + q + i, left + 0u * LANES, v0);
+        }
+    }
+    // @end
+}

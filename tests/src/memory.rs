@@ -1,0 +1,119 @@
+//! Flat memory: ten thousand training steps take no more than three hundred.
+//!
+//! The pools count for a whole process, so each run is a process of its own: this binary again,
+//! with one test.
+
+use std::process::Command;
+
+use gradus_autodiff::{Device, Result, Tensor};
+use gradus_nn::{Layer, Linear, Losses, Module, Relu, Sequential};
+use gradus_optim::{Adam, Optimizer};
+use gradus_tensor::{CpuPool, PoolStats};
+
+const STEPS: usize = 10_000;
+const WARM_UP: usize = 300;
+/// The pool hands the same buffers out in turns; by now every turn has had its bind groups.
+#[cfg(feature = "gpu")]
+const SETTLED: usize = 3000;
+
+/// Runs one ignored test of this binary, alone.
+fn alone(test: &str) {
+    let this = std::env::current_exe().expect("this binary has a path");
+    let output = Command::new(this)
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
+        .output()
+        .expect("it can be started again");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}{errors}");
+    assert!(text.contains("1 passed"), "the test was not found: {text}");
+}
+
+/// A network and batches, small enough that the steps cost little.
+struct Run {
+    model: Sequential,
+    optimizer: Adam,
+    x: Tensor,
+    t: Tensor,
+}
+
+impl Run {
+    fn new(device: &Device) -> Result<Run> {
+        gradus_tensor::rng::manual_seed(7);
+        let model = Sequential::new()
+            .push(Linear::new(4, 8)?)
+            .push(Relu)
+            .push(Linear::new(8, 3)?)
+            .to(device)?;
+        let optimizer = Adam::new(model.parameters(), 1e-3);
+        let x = Tensor::randn([5, 4], device)?;
+        let t = Tensor::from_vec(vec![0i32, 1, 2, 0, 1], [5])?.to(device)?;
+        Ok(Run { model, optimizer, x, t })
+    }
+
+    fn steps(&mut self, count: usize) -> Result<f64> {
+        let mut last = 0.0;
+        for step in 0..count {
+            self.optimizer.zero_grad();
+            let loss = self.model.forward(&self.x)?.cross_entropy(&self.t)?;
+            loss.backward()?;
+            self.optimizer.step()?;
+            // What a training loop prints now and then.
+            if step + 1 == count || step % 100 == 99 {
+                last = loss.item()?;
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// The pool's numbers that must not grow.
+fn flat(stats: PoolStats) -> [u64; 3] {
+    [stats.fresh_allocations, stats.live_buffers, stats.in_use_bytes]
+}
+
+#[test]
+fn the_cpu_takes_no_more_memory_with_time() {
+    alone("memory::steps_on_the_cpu");
+}
+
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_on_the_cpu() {
+    let mut run = Run::new(&Device::cpu()).expect("a small model");
+    let first = run.steps(WARM_UP).expect("trains");
+    let before = CpuPool::stats();
+    let last = run.steps(STEPS - WARM_UP).expect("trains");
+    let after = CpuPool::stats();
+    assert_eq!(flat(before), flat(after));
+    assert_eq!(before.peak_bytes, after.peak_bytes);
+    assert!(after.reuses > before.reuses && last < first, "{last} {first}");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn the_gpu_takes_no_more_memory_with_time() {
+    if gradus_testkit::gpu().is_some() {
+        alone("memory::steps_on_the_gpu");
+    }
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_on_the_gpu() {
+    let device = Device::gpu().expect("the parent found it");
+    let gpu = device.as_gpu().expect("it is a GPU");
+    let mut run = Run::new(&device).expect("a small model");
+    let first = run.steps(WARM_UP).expect("trains");
+    let (before, host_before) = (gpu.stats(), CpuPool::stats());
+    run.steps(SETTLED - WARM_UP).expect("trains");
+    let settled = gpu.stats();
+    let last = run.steps(STEPS - SETTLED).expect("trains");
+    let (after, host_after) = (gpu.stats(), CpuPool::stats());
+    assert_eq!(flat(before.pool), flat(after.pool));
+    assert_eq!(flat(host_before), flat(host_after));
+    assert_eq!(settled.bind_groups_created, after.bind_groups_created, "bind groups");
+    assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
+    assert!(after.dispatches > before.dispatches && last < first, "{last} {first}");
+}
