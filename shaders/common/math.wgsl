@@ -1,4 +1,4 @@
-//! The functions that formulas call and WGSL lacks, or whose built-in is not good enough. Each has
+// The functions that formulas call and WGSL lacks, or whose built-in is not good enough. Each has
 // a twin of the same name in the CPU's formula functions; the polynomials are the same.
 //
 // Why not the built-ins: WebGPU allows sin and cos an absolute error of 2^-11 within [-pi, pi] and

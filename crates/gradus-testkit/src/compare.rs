@@ -139,11 +139,15 @@ pub fn compare(
             _ => f64::INFINITY,
         };
         let allowed = if exact { 0.0 } else { tolerance.at(e) };
-        let used = if error == 0.0 { 0.0 } else { error / allowed };
+        let used = match error {
+            0.0 => 0.0,
+            error if error.is_finite() => error / allowed,
+            _ => f64::INFINITY,
+        };
         agreement.largest_error = agreement.largest_error.max(error);
         agreement.used = agreement.used.max(used);
-        // Written so that a NaN tolerance fails too.
-        let fits = error == 0.0 || error <= allowed;
+        // An infinite expectation allows no distance, although its tolerance is infinite too.
+        let fits = error == 0.0 || (error.is_finite() && error <= allowed);
         if !fits {
             wrong += 1;
             if worst.is_none_or(|(_, _, most)| used > most) {

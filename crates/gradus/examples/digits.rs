@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p gradus --example digits`; `GRADUS_DEVICE=cpu|gpu` picks the device.
 
+#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+
 use std::time::{Duration, Instant};
 
 use gradus::prelude::*;

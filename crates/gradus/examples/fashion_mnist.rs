@@ -5,6 +5,8 @@
 //! the project that made them. `GRADUS_DEVICE=cpu|gpu` picks the device, `GRADUS_EPOCHS` the
 //! number of epochs; with `GRADUS_CURVE=file.csv` the loss of every batch is written there.
 
+#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

@@ -69,7 +69,8 @@ impl Tensor {
             ignore_index,
         )?;
         let (slope, row_weight) = (Tensor::from(rows.dlogits), Tensor::from(rows.weight_sum));
-        let label = Labels { target, weight, smoothing: label_smoothing };
+        let (smoothing, ignored) = (label_smoothing, ignore_index);
+        let label = Labels { target, weight, smoothing, ignored };
         let rule_weight = row_weight.clone();
         let keep = Keep::INPUTS;
         let loss = record_fn("cross_entropy", rows.loss, &[self], keep, move |saved, g| {
@@ -88,6 +89,7 @@ struct Labels {
     target: Value,
     weight: Option<Value>,
     smoothing: f64,
+    ignored: Option<i64>,
 }
 
 impl Labels {
@@ -115,7 +117,10 @@ impl Labels {
         wide[class_dim as usize] = -1;
         let weights = weights.reshape(&wide)?;
         let soft = p.mul(&weights.sum(&[class_dim], true)?)?.sub(&weights)?;
-        let live = row.ne(0.0)?.to_dtype(p.dtype())?;
-        hard.add(&soft.mul(&live)?.mul(self.smoothing / classes as f64)?)
+        // A row whose class has weight zero is still smoothed; only an ignored one is not.
+        let ignored = self.ignored.map_or(-1.0, |index| index as f64);
+        let live = Tensor::from(self.target.clone()).ne(ignored)?.unsqueeze(class_dim)?;
+        let soft = soft.mul(&live.to_dtype(p.dtype())?)?;
+        hard.add(&soft.mul(self.smoothing / classes as f64)?)
     }
 }

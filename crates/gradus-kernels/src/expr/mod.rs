@@ -12,13 +12,17 @@ mod run_cpu;
 #[cfg(feature = "gpu")]
 mod run_gpu;
 mod value;
+#[cfg(feature = "gpu")]
+mod wgsl;
 mod window;
 
 pub use assign::{Assign, assign};
 pub(crate) use build::{must_be_index, must_have_elements, same_device};
 #[cfg(feature = "gpu")]
-pub(crate) use emit::{Emitted, Emitter, emit_finish, library, register_type};
+pub(crate) use emit::{Emitted, Emitter, emit_finish};
 pub(crate) use plan::Plan;
 pub(crate) use run_cpu::Executor;
 pub(crate) use value::Deferred;
 pub use value::Value;
+#[cfg(feature = "gpu")]
+pub(crate) use wgsl::{library, register_type};

@@ -7,9 +7,10 @@ use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
 use gradus_tensor::{Array, Result};
 use smallvec::SmallVec;
 
-use super::emit::{Emitted, Emitter, library, register_type};
+use super::emit::{Emitted, Emitter};
 use super::plan::Plan;
 use super::value::Leaf;
+use super::wgsl::{library, register_type};
 use crate::gpu::{Grid, Kernel, Launch, launch};
 
 /// Invocations of a workgroup: several subgroups on every device.

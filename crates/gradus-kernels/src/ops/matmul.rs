@@ -6,7 +6,9 @@ use gradus_tensor::{Array, DType, Device, Error, Kind, Layout, Problem, Result, 
 use smallvec::SmallVec;
 
 use crate::cpu::{SendPtr, for_pieces};
-use crate::expr::{Deferred, Plan, Value, same_device};
+#[cfg(feature = "gpu")]
+use crate::expr::Plan;
+use crate::expr::{Deferred, Value, same_device};
 
 /// Batched product `out[b, i, j] = Σ_k a[b, i, k] · b[b, k, j]`, with strides in elements for
 /// both batch levels, rows and columns. The result is dense.
