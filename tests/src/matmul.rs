@@ -83,17 +83,22 @@ fn lies() -> impl Strategy<Value = Lie> {
     prop::sample::select(&[Dense, Transposed, Narrowed, Stepped, Flipped][..])
 }
 
+/// Batch sizes of both operands; 0 is no batch dimension.
+const BATCHES: &[(usize, usize)] = &[(0, 0), (3, 3), (3, 1), (1, 2), (2, 0), (0, 3)];
+
+/// Matrices in a batch of each operand; 0 stands for a matrix without one.
+const BATCHES: &[(usize, usize)] = &[(0, 0), (3, 3), (3, 1), (1, 2), (2, 0), (0, 3)];
+
 proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
     fn any_product_is_a_triple_loop(
         (m, k, n) in (sizes(), sizes(), sizes()),
-        batch in prop::sample::select(&[(0usize, 0usize), (3, 3), (3, 1), (1, 2), (2, 0), (0, 3)][..]),
+        batch in prop::sample::select(BATCHES),
         (lie_a, lie_b) in (lies(), lies()),
         seed in any::<u32>(),
     ) {
-        // A batch of 0 stands for a matrix without one.
         let with = |batch: usize, rows: usize, columns: usize| match batch {
             0 => vec![rows, columns],
             _ => vec![batch, rows, columns],

@@ -189,7 +189,7 @@ fn gradients_are_the_same_on_the_gpu() {
             op(&leaves)
                 .and_then(|y| y.sin()?.sum_all())
                 .and_then(|y| y.backward())
-                .map(|()| leaves.iter().flat_map(|x| grads(x)).collect::<Vec<f64>>())
+                .map(|()| leaves.iter().flat_map(grads).collect::<Vec<f64>>())
         });
         let [cpu, gpu] = results;
         let (cpu, gpu) = (cpu.expect(name), gpu.map_err(|e| format!("{name}: {e}")));

@@ -80,6 +80,21 @@ fn apply(view: &View, x: &Tensor, naive: &Naive) -> Result<(Tensor, Naive)> {
             });
             (x.flip(&[d as i64])?, flipped)
         }
+        View::Negate => {
+            let data = naive.data.iter().map(|v| -v).collect();
+            (x.neg()?, Naive { shape, data })
+        }
+        _ => return resize(view, x, naive),
+    })
+}
+
+/// The views that only change the sizes.
+fn resize(view: &View, x: &Tensor, naive: &Naive) -> Result<(Tensor, Naive)> {
+    let shape = naive.shape.clone();
+    let rank = shape.len();
+    let dim = |d: usize| d % rank;
+    let same = || Ok((x.clone(), naive.clone()));
+    Ok(match *view {
         View::Unsqueeze(d) => {
             let d = d % (rank + 1);
             (x.unsqueeze(d as i64)?, naive.reshaped(|to| to.insert(d, 1)))
@@ -89,7 +104,12 @@ fn apply(view: &View, x: &Tensor, naive: &Naive) -> Result<(Tensor, Naive)> {
             if shape[d] != 1 {
                 return same();
             }
-            (x.squeeze(d as i64)?, naive.reshaped(|to| drop(to.remove(d))))
+            (
+                x.squeeze(d as i64)?,
+                naive.reshaped(|to| {
+                    to.remove(d);
+                }),
+            )
         }
         View::Expand(d, size) => {
             let d = dim(d);
@@ -111,7 +131,7 @@ fn apply(view: &View, x: &Tensor, naive: &Naive) -> Result<(Tensor, Naive)> {
         }
         View::Split(d) => {
             let d = dim(d);
-            if shape[d] % 2 != 0 {
+            if !shape[d].is_multiple_of(2) {
                 return same();
             }
             let split = naive.reshaped(|to| {
@@ -121,10 +141,7 @@ fn apply(view: &View, x: &Tensor, naive: &Naive) -> Result<(Tensor, Naive)> {
             let sizes: Vec<i64> = split.shape.iter().map(|&s| s as i64).collect();
             (x.reshape(&sizes)?, split)
         }
-        View::Negate => {
-            let data = naive.data.iter().map(|v| -v).collect();
-            (x.neg()?, Naive { shape, data })
-        }
+        _ => return same(),
     })
 }
 
@@ -174,7 +191,8 @@ proptest! {
     ) {
         let start = Naive::whole(&shape, u64::from(seed));
         // Elements are their own positions, so that the result tells what was seen.
-        let places = Naive { data: (0..start.data.len()).map(|i| 1.0 + i as f64).collect(), ..start };
+        let data = (0..start.data.len()).map(|i| 1.0 + i as f64).collect();
+        let places = Naive { data, ..start };
         let mut expected = vec![0.0; places.data.len()];
         let (mut x, mut seen) = (places.tensor(&Default::default()), places.clone());
         for view in &chain {

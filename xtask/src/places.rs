@@ -49,10 +49,8 @@ pub(crate) fn files() -> Result<Vec<PathBuf>> {
             let (path, name) = (entry.path(), entry.file_name());
             // Links lead to files that are listed where they are.
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => {
-                    if !PRODUCTS.iter().any(|product| name == *product) {
-                        folders.push(path);
-                    }
+                Ok(kind) if kind.is_dir() && !PRODUCTS.iter().any(|product| name == *product) => {
+                    folders.push(path);
                 }
                 Ok(kind) if kind.is_file() => {
                     found.extend(path.strip_prefix(&root).map(Path::to_path_buf));

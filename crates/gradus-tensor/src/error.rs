@@ -200,7 +200,8 @@ pub enum Kind {
     },
     /// Memory that could not be had.
     #[error(
-        "{device}: out of memory: {requested_bytes} bytes asked for, {in_use_bytes} in use, {limit_bytes} is the limit"
+        "{device}: out of memory: {requested_bytes} bytes asked for, {in_use_bytes} in use, \
+         {limit_bytes} is the limit"
     )]
     OutOfMemory {
         /// The device.

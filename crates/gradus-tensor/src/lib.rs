@@ -1,4 +1,5 @@
-//! Tensor storage: shapes, strided views, devices, memory pools, host transfer, random numbers, files.
+//! Tensor storage: shapes, strided views, devices, memory pools, host transfer, random numbers,
+//! files.
 //!
 //! An [`Array`] is a typed, strided view of shared storage on a [`Device`]. This crate computes
 //! nothing: arithmetic lives one layer up, in `gradus-kernels`.

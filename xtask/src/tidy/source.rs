@@ -1,6 +1,6 @@
 //! Rules of Rust and WGSL files: a header, bounded size, no leftovers, one place for the GPU.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::Violation;
 
@@ -56,7 +56,7 @@ fn size(path: &Path, text: &str, found: &mut Vec<Violation>) {
 
 /// Whether a file is library code rather than a test of it.
 fn library(path: &Path) -> bool {
-    let mut parts = path.components().map(|part| part.as_os_str());
+    let mut parts = path.components().map(Component::as_os_str);
     let in_src = path.starts_with("crates") && parts.any(|part| part == "src");
     in_src && !parts.any(|part| part == "tests" || part == "tests.rs")
 }

@@ -393,7 +393,8 @@ impl<'a> Emitter<'a> {
             fields.push_str("    unused: u32,\n");
         }
         let head = format!(
-            "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    var x: §Index;\n    \
+            "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    \
+             var x: §Index;\n    \
              var rest = i;\n{find}    return x;\n}}\n"
         );
         text.insert_str(0, &head);

@@ -160,7 +160,11 @@ macro_rules! define_unary {
         pub enum Unary { $(#[doc = $doc] $name,)* }
 
         /// Every row of the one-operand table.
-        #[allow(clippy::approx_constant, clippy::excessive_precision, reason = "WGSL has no named constants")]
+        #[allow(
+            clippy::approx_constant,
+            clippy::excessive_precision,
+            reason = "formulas are WGSL too, and serve f64 as well as f32"
+        )]
         pub static UNARY: &[UnaryDef] = &[$(UnaryDef {
             name: stringify!($name),
             params: &[$(stringify!($p)),*],
