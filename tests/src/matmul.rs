@@ -86,9 +86,6 @@ fn lies() -> impl Strategy<Value = Lie> {
 /// Batch sizes of both operands; 0 is no batch dimension.
 const BATCHES: &[(usize, usize)] = &[(0, 0), (3, 3), (3, 1), (1, 2), (2, 0), (0, 3)];
 
-/// Matrices in a batch of each operand; 0 stands for a matrix without one.
-const BATCHES: &[(usize, usize)] = &[(0, 0), (3, 3), (3, 1), (1, 2), (2, 0), (0, 3)];
-
 proptest! {
     #![proptest_config(cases(48))]
 

@@ -24,6 +24,17 @@ pub struct GpuBuffer {
     gpu: Arc<Gpu>,
 }
 
+// SAFETY: the parts may be sent and shared, which the assertion checks; stated for the reason
+// given beside `Gpu`.
+unsafe impl Send for GpuBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for GpuBuffer {}
+
+const _: () = {
+    const fn both<T: Send + Sync>() {}
+    both::<(Arc<Slot>, Arc<Gpu>)>();
+};
+
 impl GpuBuffer {
     pub(crate) fn new(slot: Arc<Slot>, gpu: Arc<Gpu>) -> Self {
         GpuBuffer { slot, gpu }

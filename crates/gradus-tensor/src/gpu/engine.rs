@@ -56,6 +56,20 @@ pub struct Gpu {
     profile: Profile,
 }
 
+// SAFETY: every field may be sent and shared, which the assertion below checks one by one. It is
+// stated because proving it through wgpu's types at every use exceeds the compiler's recursion
+// limit in crates that nest tensors, and users should not have to raise that.
+unsafe impl Send for Gpu {}
+// SAFETY: as above.
+unsafe impl Sync for Gpu {}
+
+const _: () = {
+    const fn both<T: Send + Sync>() {}
+    both::<(Mutex<Stream>, Mutex<Pool>, Mutex<Retired>, Mutex<GroupCache>, Mutex<Staging>)>();
+    both::<(AtomicU64, Counters, Arc<Fault>, OnceLock<Box<dyn Any + Send + Sync>>)>();
+    both::<(wgpu::BindGroupLayout, wgpu::Queue, wgpu::Device, AdapterInfo, Profile)>();
+};
+
 impl Gpu {
     /// The process-wide GPU: the first adapter, hardware before software, or the one whose name
     /// contains `GRADUS_ADAPTER`.
