@@ -85,7 +85,7 @@ fn derivatives_of_any_order() {
     let x = Tensor::from_vec(vec![2.0f64], 1).expect("ok").requires_grad_(true);
     let mut y = x.pow_scalar(5.0).and_then(|y| y.sum_all()).expect("ok");
     for expected in [80.0, 160.0, 240.0, 240.0, 120.0] {
-        let g = grad(&[y], &[x.clone()], true).expect("differentiable").remove(0);
+        let g = grad(&[y], std::slice::from_ref(&x), true).expect("differentiable").remove(0);
         y = g.sum_all().expect("ok");
         assert!((y.item().expect("scalar") - expected).abs() < 1e-9);
     }
@@ -128,9 +128,9 @@ fn composite_rules_agree_with_differences() {
         |t: &[Tensor]| t[0].repeat(&[2, 1, 3]),
         |t: &[Tensor]| t[0].tril(-1),
     ] {
-        let check = gradcheck(f, &[a.clone()], 5).expect("ok");
+        let check = gradcheck(f, std::slice::from_ref(&a), 5).expect("ok");
         assert!(check.is_ok(1e-7), "{check:?}");
-        let check = gradgradcheck(|t| f(t)?.sin(), &[a.clone()], 5).expect("ok");
+        let check = gradgradcheck(|t| f(t)?.sin(), std::slice::from_ref(&a), 5).expect("ok");
         assert!(check.is_ok(1e-5), "{check:?}");
     }
 }
