@@ -223,6 +223,9 @@ impl Value {
         if let Some(value) = self.as_constant() {
             return Ok(Value::constant(value, shape, self.dtype(), self.device()));
         }
+        if let Some(filled) = self.refilled(shape) {
+            return Ok(filled);
+        }
         if !self.is_computed() {
             let node = Node::Reshape(self.clone());
             let (dtype, device) = (self.dtype(), self.device().clone());

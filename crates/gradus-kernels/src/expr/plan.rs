@@ -159,7 +159,7 @@ impl Builder {
         let (args, rest): (&[Value], Option<&Value>) = match &*node {
             Node::Op { args, .. } => (args, None),
             Node::Window(window) => (&[], Some(&window.otherwise)),
-            Node::Reshape(child) => (&[], Some(child)),
+            Node::Reshape(child) | Node::Fill(child) => (&[], Some(child)),
             Node::Deferred(_) => (&[], None),
         };
         for arg in args.iter().chain(rest) {
@@ -190,8 +190,13 @@ impl Builder {
             Ok(leaf) => self.leaf(leaf, value)?,
             Err(node) => {
                 let waits = value.cost().depth > 0;
-                let apart = value.shape().numel() != self.plan.shape.numel()
-                    || (!is_root && waits && self.is_shared(value));
+                let apart = match &*node {
+                    Node::Fill(_) => false,
+                    _ if value.shape().numel() != self.plan.shape.numel() => {
+                        !is_short_scalar(&node, value)
+                    }
+                    _ => !is_root && waits && self.is_shared(value),
+                };
                 if apart {
                     self.leaf(Leaf::Array(value.array()?), value)?
                 } else {
@@ -232,6 +237,7 @@ impl Builder {
                 let layout = Layout::dense_at(value.shape(), array.layout().offset());
                 self.leaf(Leaf::Array(array.with_layout(layout)), value)
             }
+            Node::Fill(number) => self.visit(number, false),
             Node::Deferred(op) => match self.defer(op, value) {
                 Some(reg) => Ok(reg),
                 None => self.leaf(Leaf::Array(value.array()?), value),
@@ -263,6 +269,11 @@ impl Builder {
 
     fn leaf(&mut self, leaf: Leaf, value: &Value) -> Result<Reg> {
         let layout = match &leaf {
+            // A number's rank says nothing about the shape that it fills.
+            Leaf::Array(array) if array.shape().numel() == 1 => {
+                let number = Layout::dense_at([], array.layout().offset());
+                number.expand("expression", &self.plan.shape)?
+            }
             Leaf::Array(array) => array.layout().expand("expression", &self.plan.shape)?,
             Leaf::Iota(layout) | Leaf::Random(_, layout) => {
                 layout.expand("expression", &self.plan.shape)?
@@ -303,6 +314,16 @@ impl Builder {
     }
 }
 
+/// Whether the value is one number that a few steps make of other numbers: repeating them in every
+/// element is cheaper than a kernel of their own.
+fn is_short_scalar(node: &Node, value: &Value) -> bool {
+    let cost = value.cost();
+    matches!(node, Node::Op { .. })
+        && value.shape().numel() == 1
+        && cost.steps <= 4
+        && cost.leaves <= 4
+}
+
 /// Computes one value into a dense array of its own.
 pub(crate) fn compute(value: &Value) -> Result<Array> {
     if let Err(node) = value.state() {
@@ -312,6 +333,11 @@ pub(crate) fn compute(value: &Value) -> Result<Array> {
                 let array = child.dense()?;
                 let layout = Layout::dense_at(value.shape(), array.layout().offset());
                 return Ok(array.with_layout(layout));
+            }
+            Node::Fill(number) => {
+                let array = number.array()?;
+                let layout = Layout::dense_at([], array.layout().offset());
+                return Ok(array.with_layout(layout.expand("expand", value.shape())?));
             }
             _ => {}
         }

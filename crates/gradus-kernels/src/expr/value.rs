@@ -71,6 +71,8 @@ pub(crate) enum Node {
     Window(Box<Window>),
     /// The same elements in the same order under another shape.
     Reshape(Value),
+    /// The only element of a value, everywhere.
+    Fill(Value),
     /// A structured op that has not run yet, so that what follows can become its epilogue.
     Deferred(Arc<dyn Deferred>),
 }
@@ -103,6 +105,18 @@ impl Value {
     pub(crate) fn lazy(node: Node, shape: Shape, dtype: DType, device: Device, c: Cost) -> Self {
         let state = Mutex::new(State::Lazy(Arc::new(node)));
         Value(Arc::new(Inner { shape, dtype, device, cost: c, state }))
+    }
+
+    /// A promise with one number everywhere, with that number in every element of `shape`.
+    pub(crate) fn refilled(&self, shape: &Shape) -> Option<Self> {
+        let node = self.state().err()?;
+        let number = match &*node {
+            Node::Fill(number) => number,
+            Node::Op { .. } if self.shape().numel() == 1 => self,
+            _ => return None,
+        };
+        let (dtype, device, cost) = (number.dtype(), number.device().clone(), number.cost());
+        Some(Value::lazy(Node::Fill(number.clone()), shape.clone(), dtype, device, cost))
     }
 
     pub(crate) fn deferred(
@@ -247,6 +261,12 @@ impl Value {
     /// Applies a change of layout. What is only a promise is computed first, unless it has a
     /// layout of its own.
     pub(crate) fn relaid(&self, change: impl Fn(&Layout) -> Result<Layout>) -> Result<Self> {
+        if self.refilled(self.shape()).is_some() {
+            let shape = change(&Layout::dense(self.shape()))?.shape().clone();
+            if let Some(filled) = self.refilled(&shape) {
+                return Ok(filled);
+            }
+        }
         let (leaf, shape) = match self.state() {
             Ok(Leaf::Const(value)) => {
                 let shape = change(&Layout::dense(self.shape()))?.shape().clone();
@@ -291,6 +311,7 @@ pub(crate) fn distinct_leaves(values: &[&Value]) -> u32 {
                     leaves += 1;
                     queue.push(window.otherwise.clone());
                 }
+                Node::Fill(number) => queue.push(number.clone()),
                 Node::Reshape(_) | Node::Deferred(_) => leaves += 1,
             },
         }
