@@ -18,7 +18,7 @@ pub(crate) const TILE: usize = 512;
 /// Bytes of a tile's slot: the widest element.
 const SLOT: usize = TILE * 8;
 /// Work (elements × steps) below which a second thread costs more than it saves.
-const PIECE_WORK: usize = 1 << 16;
+const PIECE_WORK: usize = 1 << 19;
 
 /// A plan resolved for this processor: loops picked, scratch slots assigned.
 pub(crate) struct Executor<'a> {
