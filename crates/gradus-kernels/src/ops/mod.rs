@@ -4,6 +4,9 @@
 mod arg_reduce;
 #[cfg(feature = "gpu")]
 mod arg_reduce_gpu;
+mod conv;
+#[cfg(feature = "gpu")]
+mod conv_gpu;
 mod cross_entropy;
 #[cfg(feature = "gpu")]
 mod cross_entropy_gpu;
@@ -35,6 +38,7 @@ mod sort;
 mod sort_gpu;
 
 pub use arg_reduce::{ArgReduce, arg_reduce};
+pub use conv::{ConvGeometry, ConvSpec, conv, conv_data, conv_filter};
 pub use cross_entropy::{CrossEntropy, softmax_cross_entropy};
 pub use gather::{gather, index_select};
 pub use matmul::matmul;
