@@ -2,6 +2,7 @@
 //! the others.
 
 mod cpu;
+mod direct;
 mod geometry;
 
 use std::sync::Arc;

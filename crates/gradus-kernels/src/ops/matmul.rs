@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gradus_tensor::{Array, DType, Device, Error, Kind, Layout, Problem, Result, Shape};
 use smallvec::SmallVec;
 
+use super::gemm::{Float, Matrix};
 use crate::cpu::{SendPtr, for_pieces};
 #[cfg(feature = "gpu")]
 use crate::expr::Plan;
@@ -140,7 +141,7 @@ impl MatmulOp {
         Ok(out)
     }
 
-    fn typed<T: Float>(&self, out: &Array) {
+    fn typed<T: Product>(&self, out: &Array) {
         let g = &self.geometry;
         let base = |x: &Array| -> SendPtr {
             let buffer = x.cpu_buffer().map_or(std::ptr::null_mut(), |b| b.as_ptr());
@@ -185,8 +186,8 @@ impl Deferred for MatmulOp {
     }
 }
 
-/// The float types that have matrix products.
-trait Float: Copy + 'static {
+/// The float types that have products with one row or column.
+trait Product: Float {
     /// One dense `[m, n]` product.
     ///
     /// # Safety
@@ -194,9 +195,9 @@ trait Float: Copy + 'static {
     unsafe fn product(g: &MatmulGeometry, a: *const Self, b: *const Self, c: *mut Self, par: bool);
 }
 
-macro_rules! float {
+macro_rules! product {
     ($t:ident, $vector:ident) => {
-        impl Float for $t {
+        impl Product for $t {
             unsafe fn product(
                 g: &MatmulGeometry,
                 a: *const Self,
@@ -204,38 +205,20 @@ macro_rules! float {
                 c: *mut Self,
                 par: bool,
             ) {
+                let [_, _, row, col] = g.a;
+                let a_matrix = Matrix { first: a, row, col };
+                let [_, _, row, col] = g.b;
+                let b_matrix = Matrix { first: b, row, col };
                 // SAFETY: promised by the caller.
                 unsafe {
-                    if super::matvec::$vector(g, a, b, c) {
-                        return;
+                    if !super::matvec::$vector(g, a, b, c) {
+                        let size = [g.m, g.n, g.k];
+                        Self::gemm(size, (c, g.n), a_matrix, b_matrix, false, par);
                     }
-                    let parallelism =
-                        if par { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
-                    gemm::gemm(
-                        g.m,
-                        g.n,
-                        g.k,
-                        c,
-                        1,
-                        g.n as isize,
-                        false,
-                        a,
-                        g.a[3],
-                        g.a[2],
-                        b,
-                        g.b[3],
-                        g.b[2],
-                        0.0,
-                        1.0,
-                        false,
-                        false,
-                        false,
-                        parallelism,
-                    );
                 }
             }
         }
     };
 }
-float!(f32, product_f32);
-float!(f64, product_f64);
+product!(f32, product_f32);
+product!(f64, product_f64);

@@ -13,6 +13,7 @@ mod cross_entropy_gpu;
 mod gather;
 #[cfg(feature = "gpu")]
 mod gather_gpu;
+mod gemm;
 mod index;
 mod lines;
 #[cfg(feature = "gpu")]

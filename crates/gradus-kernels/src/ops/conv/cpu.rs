@@ -1,8 +1,360 @@
-//! Convolutions on the CPU.
-use gradus_tensor::{Array, Device, Result};
+//! Convolutions on the CPU: windows become columns of a tile that fits the second cache, and the
+//! tile goes through a matrix product. Kernels that see few channels walk rows directly.
 
-use super::ConvOp;
+use std::cell::RefCell;
+use std::ops::Range;
+
+use gradus_tensor::{Array, DType, Result};
+
+use super::{ConvGeometry, ConvMap, ConvOp, direct};
+use crate::cpu::{SendPtr, for_pieces};
+use crate::ops::gemm::{Float, Matrix};
+use crate::ops::lines::{Fresh, Real, host, vectorised};
+
+/// Bytes of a tile of columns: half of a usual second cache, the product packs it again.
+const TILE_BYTES: usize = 256 << 10;
+/// Columns below which a product is too narrow to be fast.
+const FEWEST_COLUMNS: usize = 64;
+/// Pieces that the work is cut into where images and groups are few: enough for many threads.
+const PIECES: usize = 16;
+/// Bytes that copies of a filter's gradient may take.
+const COPIES_BYTES: usize = 32 << 20;
+/// Multiply-adds below which one thread is faster than two.
+const SINGLE_THREAD: usize = 1 << 18;
+/// Channels times filters of a group up to which rows are walked directly.
+const FEW_CHANNELS: usize = 4;
 
 pub(super) fn run(op: &ConvOp) -> Result<Array> {
-    Array::alloc(&Device::cpu(), &op.out, op.a.dtype())
+    let mut out = Fresh::new(&op.out, op.a.dtype())?;
+    match op.a.dtype() {
+        DType::F64 => typed::<f64>(op, out.values())?,
+        _ => typed::<f32>(op, out.values())?,
+    }
+    Ok(out.done())
+}
+
+fn typed<T: Float>(op: &ConvOp, out: &mut [T]) -> Result<()> {
+    let (a, b) = (host::<T>(&op.a), host::<T>(&op.b));
+    let g = &op.geometry;
+    let job = Job::new(g);
+    if g.channels * g.filters <= FEW_CHANNELS && !g.is_pointwise() {
+        direct::run(op.map, g, a, b, out, job.threads);
+        return Ok(());
+    }
+    match op.map {
+        ConvMap::Forward => job.forward(a, b, out),
+        ConvMap::Data => job.data(a, b, out),
+        ConvMap::Filter => job.filter(a, b, out, op.a.dtype())?,
+    }
+    Ok(())
+}
+
+/// Sizes that all three maps count with.
+struct Job<'a> {
+    g: &'a ConvGeometry,
+    /// Elements of a window in one group: rows of a tile.
+    window: usize,
+    /// Positions of x and y.
+    x: usize,
+    y: usize,
+    /// Elements of x, y and w in one group.
+    x_group: usize,
+    y_group: usize,
+    w_group: usize,
+    /// Whether several threads are worth it.
+    threads: bool,
+}
+
+impl<'a> Job<'a> {
+    fn new(g: &'a ConvGeometry) -> Self {
+        let [x, y] = g.positions();
+        let window = g.channels * g.taps();
+        let work = g.batch * g.groups * g.filters * window * y;
+        Job {
+            g,
+            window,
+            x,
+            y,
+            x_group: g.channels * x,
+            y_group: g.filters * y,
+            w_group: g.filters * window,
+            threads: work > SINGLE_THREAD,
+        }
+    }
+
+    /// Columns of a tile whose windows have `rows` elements; tiles of an image are equally wide.
+    fn width<T>(&self, rows: usize) -> usize {
+        let most = (TILE_BYTES / (rows * size_of::<T>())).max(FEWEST_COLUMNS);
+        let tiles = self.y.div_ceil(most);
+        self.y.div_ceil(tiles).next_multiple_of(16).min(self.y)
+    }
+
+    /// Runs `f` for every item, and says whether the item must use threads of its own.
+    fn each(&self, items: usize, f: impl Fn(usize, bool) + Sync) {
+        let alone = self.threads && items == 1;
+        let piece = if self.threads { 1 } else { items };
+        for_pieces(items, piece, |first, count| {
+            for item in first..first + count {
+                f(item, alone);
+            }
+        });
+    }
+
+    fn forward<T: Float>(&self, x: &[T], w: &[T], y: &mut [T]) {
+        let out = SendPtr::new(y.as_mut_ptr());
+        let width = if self.g.is_pointwise() { self.y } else { self.width::<T>(self.window) };
+        let tiles = self.y.div_ceil(width);
+        self.each(self.g.batch * self.g.groups * tiles, |item, alone| {
+            let (plane, from) = (item / tiles, item % tiles * width);
+            let to = (from + width).min(self.y);
+            let x = &x[plane * self.x_group..][..self.x_group];
+            let w = &w[plane % self.g.groups * self.w_group..][..self.w_group];
+            let product = |tile: &[T]| {
+                let at = (plane * self.y_group + from) * size_of::<T>();
+                let size = [self.g.filters, to - from, self.window];
+                let w = Matrix::rows(w, self.window);
+                let tile = Matrix::rows(tile, to - from);
+                // SAFETY: items own disjoint parts of y; the sizes cover w's group and the tile.
+                unsafe { T::gemm(size, (out.add(at).cast(), self.y), w, tile, false, alone) };
+            };
+            if self.g.is_pointwise() {
+                return product(x);
+            }
+            with_scratch(self.window * (to - from), |tile| {
+                gather(x, tile, self.g, from..to);
+                product(tile);
+            });
+        });
+    }
+
+    fn data<T: Float>(&self, y: &[T], w: &[T], x: &mut [T]) {
+        let g = self.g;
+        let planes = g.batch * g.groups;
+        let out = SendPtr::new(x.as_mut_ptr());
+        // Where images are few, channels are shared out.
+        let blocks = PIECES.div_ceil(planes).min(g.channels);
+        let blocks = if self.threads && !g.is_pointwise() { blocks } else { 1 };
+        let some = g.channels.div_ceil(blocks);
+        let blocks = g.channels.div_ceil(some);
+        let taps = g.taps();
+        self.each(planes * blocks, |item, alone| {
+            let (plane, first) = (item / blocks, item % blocks * some);
+            let channels = some.min(g.channels - first);
+            let rows = channels * taps;
+            let y = &y[plane * self.y_group..][..self.y_group];
+            let w = &w[plane % g.groups * self.w_group..][..self.w_group];
+            let w = Matrix::rows(&w[first * taps..], self.window).t();
+            // SAFETY: items own disjoint channels of x.
+            let x = unsafe {
+                let at = (plane * self.x_group + first * self.x) * size_of::<T>();
+                std::slice::from_raw_parts_mut(out.add(at).cast::<T>(), channels * self.x)
+            };
+            let product = |tile: *mut T, from: usize, width: usize| {
+                let y = Matrix::rows(&y[from..], self.y);
+                // SAFETY: the sizes cover w's group, y's plane and the tile.
+                unsafe { T::gemm([rows, width, g.filters], (tile, width), w, y, false, alone) };
+            };
+            if g.is_pointwise() {
+                return product(x.as_mut_ptr(), 0, self.y);
+            }
+            x.fill(T::ZERO);
+            let width = self.width::<T>(rows);
+            with_scratch(rows * width, |tile| {
+                for from in (0..self.y).step_by(width) {
+                    let to = (from + width).min(self.y);
+                    product(tile.as_mut_ptr(), from, to - from);
+                    scatter(&tile[..rows * (to - from)], x, g, from..to);
+                }
+            });
+        });
+    }
+
+    fn filter<T: Float>(&self, x: &[T], y: &[T], w: &mut [T], dtype: DType) -> Result<()> {
+        let g = self.g;
+        // The copies depend on the shape alone, so that the sum's order does.
+        let affordable = (COPIES_BYTES / size_of_val(w).max(1)).max(1);
+        let copies = g.batch.min(PIECES.div_ceil(g.groups)).min(affordable);
+        let copies = if self.threads { copies } else { 1 };
+        let images = g.batch.div_ceil(copies);
+        let copies = g.batch.div_ceil(images);
+        let mut partial = match copies {
+            1 => None,
+            _ => Some(Fresh::new(&[copies, w.len()].into(), dtype)?),
+        };
+        let sums: &mut [T] = match &mut partial {
+            Some(partial) => partial.values(),
+            None => w,
+        };
+        let count = sums.len() / copies;
+        let out = SendPtr::new(sums.as_mut_ptr());
+        let width = if g.is_pointwise() { self.y } else { self.width::<T>(self.window) };
+        self.each(copies * g.groups, |item, alone| {
+            let (copy, group) = (item / g.groups, item % g.groups);
+            let at = (copy * count + group * self.w_group) * size_of::<T>();
+            let mut add = false;
+            let mut product = |y: &[T], tile: Matrix<T>, width: usize| {
+                let size = [g.filters, self.window, width];
+                let y = Matrix::rows(y, self.y);
+                // SAFETY: items own disjoint groups of copies; the sizes cover y and the tile.
+                unsafe {
+                    let sum = (out.add(at).cast(), self.window);
+                    T::gemm(size, sum, y, tile.t(), add, alone);
+                }
+                add = true;
+            };
+            for image in copy * images..((copy + 1) * images).min(g.batch) {
+                let plane = image * g.groups + group;
+                let x = &x[plane * self.x_group..][..self.x_group];
+                let y = &y[plane * self.y_group..][..self.y_group];
+                if g.is_pointwise() {
+                    product(y, Matrix::rows(x, self.x), self.y);
+                    continue;
+                }
+                with_scratch(self.window * width, |tile| {
+                    for from in (0..self.y).step_by(width) {
+                        let to = (from + width).min(self.y);
+                        gather(x, &mut tile[..self.window * (to - from)], g, from..to);
+                        product(&y[from..], Matrix::rows(tile, to - from), to - from);
+                    }
+                });
+            }
+        });
+        if let Some(mut partial) = partial {
+            let sums: &[T] = partial.values();
+            w.copy_from_slice(&sums[..count]);
+            for copy in sums[count..].chunks_exact(count) {
+                add_to(w, copy);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs `f` with this thread's scratch memory. It is taken, not borrowed: a product with threads
+/// of its own may let this thread run another convolution meanwhile.
+fn with_scratch<T: Real, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    }
+    let mut memory = SCRATCH.take();
+    let words = (len * size_of::<T>()).div_ceil(size_of::<u64>());
+    if memory.len() < words {
+        memory.resize(words, 0);
+    }
+    let result = f(&mut bytemuck::cast_slice_mut(&mut memory)[..len]);
+    SCRATCH.set(memory);
+    result
+}
+
+/// One run of positions of y along the last dimension, seen from one element of the kernel.
+struct Segment {
+    /// Where the run starts in the tile's row, and how long it is.
+    at: usize,
+    len: usize,
+    /// The part of it that falls on x, from `start` on; empty where nothing does.
+    inside: Range<usize>,
+    start: usize,
+}
+
+/// Calls `f` for the runs of `positions` of y, for the element `tap` of the kernel.
+#[inline(always)]
+fn segments(
+    g: &ConvGeometry,
+    tap: [usize; 3],
+    positions: &Range<usize>,
+    mut f: impl FnMut(Segment),
+) {
+    let (low, high) = g.reached(2, tap[2]);
+    let coordinate = |d: usize, at: usize| {
+        (at * g.stride[d] + tap[d] * g.dilation[d]).checked_sub(g.before[d]).filter(|&i| i < g.x[d])
+    };
+    let mut at = positions.start;
+    let (mut line, mut col) = (at / g.y[2], at % g.y[2]);
+    let (mut depth, mut row) = (line / g.y[1], line % g.y[1]);
+    while at < positions.end {
+        let len = (g.y[2] - col).min(positions.end - at);
+        let mut segment = Segment { at: at - positions.start, len, inside: 0..0, start: 0 };
+        if let (Some(z), Some(y)) = (coordinate(0, depth), coordinate(1, row)) {
+            let from = low.clamp(col, col + len);
+            let to = high.clamp(from, col + len);
+            if from < to {
+                segment.inside = from - col..to - col;
+                let x = from * g.stride[2] + tap[2] * g.dilation[2] - g.before[2];
+                segment.start = (z * g.x[1] + y) * g.x[2] + x;
+            }
+        }
+        f(segment);
+        at += len;
+        line += 1;
+        col = 0;
+        row += 1;
+        if row == g.y[1] {
+            (depth, row) = (line / g.y[1], 0);
+        }
+    }
+}
+
+/// Calls `f` with the number and coordinates of every element of the kernel.
+fn taps(g: &ConvGeometry) -> impl Iterator<Item = (usize, [usize; 3])> {
+    let [_, rows, cols] = g.kernel;
+    (0..g.taps()).map(move |t| (t, [t / (rows * cols), t / cols % rows, t % cols]))
+}
+
+vectorised! {
+    /// The windows at `positions` as the columns of `tile`, for every channel of x.
+    fn gather<T: Real>(x: &[T], tile: &mut [T], g: &ConvGeometry, positions: Range<usize>) {
+        let (width, plane, count) = (positions.len(), x.len() / g.channels, g.taps());
+        for (c, rows) in tile.chunks_exact_mut(count * width).enumerate() {
+            let x = &x[c * plane..][..plane];
+            for (t, tap) in taps(g) {
+                let row = &mut rows[t * width..][..width];
+                segments(g, tap, &positions, |s| {
+                    let row = &mut row[s.at..s.at + s.len];
+                    if s.inside.is_empty() {
+                        return row.fill(T::ZERO);
+                    }
+                    row[..s.inside.start].fill(T::ZERO);
+                    row[s.inside.end..].fill(T::ZERO);
+                    let row = &mut row[s.inside];
+                    match g.stride[2] {
+                        1 => row.copy_from_slice(&x[s.start..s.start + row.len()]),
+                        step => {
+                            let values = x[s.start..].iter().step_by(step);
+                            row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Adds the columns of `tile` to the windows at `positions`, for every channel of x.
+    fn scatter<T: Real>(tile: &[T], x: &mut [T], g: &ConvGeometry, positions: Range<usize>) {
+        let (width, count) = (positions.len(), g.taps());
+        let plane: usize = g.x.iter().product();
+        for (rows, x) in tile.chunks_exact(count * width).zip(x.chunks_exact_mut(plane)) {
+            for (t, tap) in taps(g) {
+                let row = &rows[t * width..][..width];
+                segments(g, tap, &positions, |s| {
+                    let row = &row[s.at..s.at + s.len][s.inside];
+                    match g.stride[2] {
+                        _ if row.is_empty() => {}
+                        1 => {
+                            let x = &mut x[s.start..s.start + row.len()];
+                            x.iter_mut().zip(row).for_each(|(to, &from)| *to = *to + from);
+                        }
+                        step => {
+                            let x = x[s.start..].iter_mut().step_by(step);
+                            x.zip(row).for_each(|(to, &from)| *to = *to + from);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// `to += from`.
+    fn add_to<T: Real>(to: &mut [T], from: &[T]) {
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = *to + from);
+    }
 }
