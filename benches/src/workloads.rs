@@ -61,6 +61,8 @@ pub static ALL: &[Workload] = &[
     workload("pointwise", Amount::Bytes(2.0 * 4.0 * LARGE as f64), pointwise),
     workload("softmax", Amount::Bytes(2.0 * 4.0 * 4096.0 * 1024.0), softmax),
     workload("sum", Amount::Bytes(4.0 * LARGE as f64), sum),
+    workload("conv_fwd", Amount::Flops(CONV_FLOPS), |d| conv(d, false)),
+    workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
     workload("dqn_tiny", Amount::Unknown, dqn_tiny),
     Workload {
         name: "fashion_epoch",
@@ -111,6 +113,27 @@ fn matmul(device: &Device, n: usize) -> Result<Run> {
     let device = device.clone();
     Ok(Box::new(move || {
         a.matmul(&b)?.array()?;
+        device.synchronize()
+    }))
+}
+
+/// 16 images of 64 channels, 56×56, 64 filters 3×3.
+const CONV_FLOPS: f64 = 2.0 * 16.0 * 64.0 * 64.0 * 9.0 * 56.0 * 56.0;
+
+/// A convolution with zeros around the images, with both gradients if `backward`.
+fn conv(device: &Device, backward: bool) -> Result<Run> {
+    let x = uniform(device, [16, 64, 56, 56])?.requires_grad_(backward);
+    let w = uniform(device, [64, 64, 3, 3])?.requires_grad_(backward);
+    let device = device.clone();
+    Ok(Box::new(move || {
+        let y = x.conv2d(&w, None, &ConvOptions::default().padding(1))?;
+        if backward {
+            let grads = gradus::grad(&[&y.sum_all()?], &[&x, &w], false)?;
+            for g in grads.iter().flatten() {
+                g.array()?;
+            }
+        }
+        y.array()?;
         device.synchronize()
     }))
 }

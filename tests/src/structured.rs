@@ -1,7 +1,8 @@
 //! Gradients of structured and composite ops and of losses, once and twice, in float64.
 
 use gradus_autodiff::{
-    DType, Device, Result, Tensor, cat, einsum, embedding, gradcheck, gradgradcheck, stack, where_,
+    ConvOptions, ConvTransposeOptions, DType, Device, Padding, Result, Tensor, cat, einsum,
+    embedding, gradcheck, gradgradcheck, stack, where_,
 };
 use gradus_nn::{
     BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNllLoss,
@@ -23,6 +24,35 @@ const OPS: &[Row] = &[
     ("matmul of views", &[&[4, 3], &[5, 4]], |x| x[0].t()?.matmul(&x[1].t()?)),
     ("linear", &[&[2, 3, 4], &[5, 4], &[5]], |x| x[0].linear(&x[1], Some(&x[2]))),
     ("einsum", &[&[2, 3, 4], &[2, 4, 5]], |x| einsum("bij,bjk->bik", &[&x[0], &x[1]])),
+    ("conv1d", &[&[2, 4, 7], &[6, 2, 3], &[6]], |x| {
+        let options = ConvOptions::default().stride(2).padding(1).groups(2);
+        x[0].conv1d(&x[1], Some(&x[2]), &options)
+    }),
+    ("conv2d", &[&[2, 3, 5, 6], &[4, 3, 3, 2], &[4]], |x| {
+        let options = ConvOptions::default().stride((1, 2)).padding((1, 0)).dilation((2, 1));
+        x[0].conv2d(&x[1], Some(&x[2]), &options)
+    }),
+    ("conv2d, depthwise", &[&[2, 3, 5, 4], &[6, 1, 2, 3]], |x| {
+        x[0].conv2d(&x[1], None, &ConvOptions::default().padding(Padding::Same).groups(3))
+    }),
+    ("conv2d of one element", &[&[2, 3, 2, 2], &[4, 3, 1, 1]], |x| {
+        x[0].conv2d(&x[1], None, &ConvOptions::default())
+    }),
+    ("conv3d", &[&[1, 2, 3, 4, 3], &[3, 2, 2, 2, 2]], |x| {
+        x[0].conv3d(&x[1], None, &ConvOptions::default().padding(1).stride(2))
+    }),
+    ("conv_transpose1d", &[&[2, 3, 4], &[3, 2, 3], &[2]], |x| {
+        let options = ConvTransposeOptions::default().stride(2).output_padding(1);
+        x[0].conv_transpose1d(&x[1], Some(&x[2]), &options)
+    }),
+    ("conv_transpose2d", &[&[2, 4, 3, 2], &[4, 2, 2, 3]], |x| {
+        let options = ConvTransposeOptions::default().stride((2, 1)).padding(1).groups(2);
+        x[0].conv_transpose2d(&x[1], None, &options)
+    }),
+    ("unfold", &[&[2, 2, 4, 3]], |x| {
+        x[0].unfold((2, 3), &ConvOptions::default().padding(1).stride(2))
+    }),
+    ("fold", &[&[2, 12, 6]], |x| x[0].fold((3, 5), (2, 3), &ConvOptions::default())),
     ("softmax", &[&[3, 4, 2]], |x| x[0].softmax(1)),
     ("log_softmax", &[&[3, 4]], |x| x[0].log_softmax(-1)),
     ("cross_entropy_rows", &[&[3, 4]], |x| {

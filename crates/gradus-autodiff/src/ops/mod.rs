@@ -1,5 +1,6 @@
 //! The tensor's operations and their gradient rules, by family.
 
+mod conv;
 mod create;
 mod einsum;
 mod index;
@@ -12,6 +13,7 @@ mod scan;
 mod softmax;
 mod views;
 
+pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;

@@ -1,6 +1,7 @@
 //! The op registry: PyTorch's name of an op to the gradus call, one row an op.
 
 mod binary;
+mod conv;
 mod loss;
 mod matmul;
 mod norm;
@@ -23,6 +24,7 @@ const TABLES: &[&[Row]] = &[
     shape::ROWS,
     matmul::ROWS,
     norm::ROWS,
+    conv::ROWS,
     loss::ROWS,
     optimizer::ROWS,
     training::ROWS,
