@@ -67,6 +67,34 @@ def dqn_tiny():
     return run
 
 
+def conv(backward):
+    x = torch.rand(16, 64, 56, 56, requires_grad=backward)
+    w = torch.rand(64, 64, 3, 3, requires_grad=backward)
+
+    def run():
+        y = F.conv2d(x, w, padding=1)
+        if backward:
+            torch.autograd.grad(y.sum(), [x, w])
+    return run
+
+
+def cnn():
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
+    x, y = torch.rand(64, 1, 28, 28), torch.arange(64) % 10
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def run():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+    return run
+
+
 def fashion_epoch(folder):
     def idx(name, offset):
         with gzip.open(f"{folder}/{name}.gz") as f:
@@ -99,7 +127,8 @@ def main():
     table = dict(
         mlp_small=lambda: mlp_step([784, 100, 30, 10]), mlp_wide=lambda: mlp_step([784, 512, 512, 10]),
         matmul1024=lambda: matmul(1024), matmul2048=lambda: matmul(2048), pointwise=pointwise,
-        softmax=softmax, sum=total, dqn_tiny=dqn_tiny, fashion_epoch=lambda: fashion_epoch(a.data))
+        softmax=softmax, sum=total, conv_fwd=lambda: conv(False),
+        conv_fwdbwd=lambda: conv(True), cnn=cnn, dqn_tiny=dqn_tiny, fashion_epoch=lambda: fashion_epoch(a.data))
     for name, make in table.items():
         if a.workloads and name not in a.workloads:
             continue

@@ -128,8 +128,7 @@ fn conv(device: &Device, backward: bool) -> Result<Run> {
     Ok(Box::new(move || {
         let y = x.conv2d(&w, None, &ConvOptions::default().padding(1))?;
         if backward {
-            let grads = gradus::grad(&[&y.sum_all()?], &[&x, &w], false)?;
-            for g in grads.iter().flatten() {
+            for g in gradus::autodiff::grad(&[y.sum_all()?], &[x.clone(), w.clone()], false)? {
                 g.array()?;
             }
         }

@@ -31,7 +31,10 @@ pub mod prelude;
 mod state;
 mod visit;
 
-pub use gradus_autodiff::{DType, Device, Error, Kind, Result, Shape, Tensor};
+pub use gradus_autodiff::{
+    ConvOptions, ConvTransposeOptions, DType, Device, Error, Kind, Padding, Result, Shape, Sizes,
+    Tensor,
+};
 pub use gradus_derive::Module;
 pub use init::{Fan, Init, Nonlinearity};
 pub use layer::{Layer, WithinLayer};

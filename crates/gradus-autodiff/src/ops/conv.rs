@@ -117,7 +117,7 @@ impl<const D: usize> ConvOptions<D> {
     }
 
     /// Zeros before and after each dimension of an input of these sizes.
-    fn zeros(&self, input: &[usize], kernel: &[usize]) -> [(usize, usize); D] {
+    pub fn zeros(&self, input: &[usize], kernel: &[usize]) -> [(usize, usize); D] {
         match self.padding {
             Padding::Explicit(pairs) => pairs,
             Padding::Valid => [(0, 0); D],
@@ -245,6 +245,33 @@ const CONV: [&str; 3] = ["conv1d", "conv2d", "conv3d"];
 const CONV_TRANSPOSE: [&str; 3] = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"];
 
 impl Tensor {
+    /// [`Tensor::conv1d`], [`Tensor::conv2d`] or [`Tensor::conv3d`], by the type of the options.
+    ///
+    /// # Errors
+    /// As [`Tensor::conv2d`].
+    pub fn conv<const D: usize>(
+        &self,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        options: &ConvOptions<D>,
+    ) -> Result<Tensor> {
+        convolved(self, w, bias, options)
+    }
+
+    /// [`Tensor::conv_transpose1d`], [`Tensor::conv_transpose2d`] or
+    /// [`Tensor::conv_transpose3d`], by the type of the options.
+    ///
+    /// # Errors
+    /// As [`Tensor::conv_transpose2d`].
+    pub fn conv_transpose<const D: usize>(
+        &self,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        options: &ConvTransposeOptions<D>,
+    ) -> Result<Tensor> {
+        transposed(self, w, bias, options)
+    }
+
     /// 1-D convolution (cross-correlation): `x: [N, C, L]` or `[C, L]`, `w: [O, C / groups, K]`,
     /// `bias: [O]`. PyTorch: `nn.functional.conv1d`. See [`Tensor::conv2d`].
     ///
@@ -454,7 +481,7 @@ fn convolved<const D: usize>(
     bias: Option<&Tensor>,
     options: &ConvOptions<D>,
 ) -> Result<Tensor> {
-    let op = CONV[D - 1];
+    let op = CONV.get(D.wrapping_sub(1)).copied().unwrap_or("conv");
     batched(x, D, |x| {
         let (sx, sw) = (x.shape(), w.shape());
         let ranked = sx.rank() == D + 2 && sw.rank() == D + 2;
@@ -479,7 +506,7 @@ fn transposed<const D: usize>(
     bias: Option<&Tensor>,
     options: &ConvTransposeOptions<D>,
 ) -> Result<Tensor> {
-    let op = CONV_TRANSPOSE[D - 1];
+    let op = CONV_TRANSPOSE.get(D.wrapping_sub(1)).copied().unwrap_or("conv_transpose");
     batched(x, D, |x| {
         let (sx, sw) = (x.shape(), w.shape());
         let spec = ConvSpec {

@@ -1,6 +1,8 @@
 //! The layers, one a file.
 
 mod activations;
+mod conv;
+mod conv_transpose;
 mod dropout;
 mod embedding;
 mod flatten;
@@ -15,6 +17,10 @@ mod softmax;
 pub use activations::{
     Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu,
     Relu6, Selu, Sigmoid, Silu, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
+};
+pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvLayerOptions, PaddingMode};
+pub use conv_transpose::{
+    ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeLayerOptions,
 };
 pub use dropout::Dropout;
 pub use embedding::{Embedding, EmbeddingOptions};
