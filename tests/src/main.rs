@@ -6,6 +6,7 @@
 
 mod chains;
 mod conformance;
+mod convs;
 mod faults;
 mod gradients;
 mod matmul;
