@@ -16,6 +16,7 @@ mod graph;
 mod mode;
 mod operand;
 mod ops;
+mod sizes;
 mod sym;
 mod tensor;
 
@@ -25,4 +26,5 @@ pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result,
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{CrossEntropyRows, arange, cat, einsum, embedding, linspace, stack, where_};
+pub use sizes::Sizes;
 pub use tensor::{Tensor, update_leaves};
