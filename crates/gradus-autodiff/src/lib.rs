@@ -25,6 +25,7 @@ pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result, Shape};
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
+pub use ops::{AvgPoolOptions, Interpolate, InterpolateMode, MaxPoolOptions, PerDim};
 pub use ops::{CrossEntropyRows, arange, cat, einsum, embedding, linspace, stack, where_};
 pub use sizes::Sizes;
 pub use tensor::{Tensor, update_leaves};

@@ -5,7 +5,7 @@ use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 
 use super::lines::{Fresh, PIECE, Real, host, must_be_float, vectorised};
 use super::resample::adaptive;
-use super::sliding::Sliding;
+use super::sliding::{Sliding, spatial_dims};
 use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::{Value, must_be_index, same_device};
 
@@ -147,19 +147,9 @@ impl MaxPool {
 
 /// The sizes of the last `spatial` dimensions, preceded by ones.
 fn planes(op: &'static str, shape: &Shape, spatial: usize) -> Result<[usize; 3]> {
-    let expected = match spatial {
-        1 => "2 or 3",
-        2 => "3 or 4",
-        3 => "4 or 5",
-        _ => return Err(Error::argument(op, "kernel_size", spatial, "1 to 3 dimensions")),
-    };
-    let got = shape.rank();
-    if got != spatial + 1 && got != spatial + 2 {
-        let problem = Problem::Rank { name: "x", got, expected };
-        return Err(Error::shape(op, problem, &[("x", shape)]));
-    }
+    let first = spatial_dims(op, shape, spatial)?;
     let mut input = [1; 3];
-    input[3 - spatial..].copy_from_slice(&shape[got - spatial..]);
+    input[3 - spatial..].copy_from_slice(&shape[first..]);
     if input.iter().product::<usize>() > i32::MAX as usize {
         let rule = "a plane must have fewer than 2³¹ elements: int32 indices count them";
         return Err(Error::shape(op, Problem::Rule { rule }, &[("x", shape)]));

@@ -50,6 +50,6 @@ pub use reduce::{REDUCE, Reduce, ReduceDef, reduce};
 pub use resample::{Bands, Divisor, Filter, Sampling, resample};
 pub use scan::{Scan, scan};
 pub use scatter::{index_add, scatter_add};
-pub use sliding::Sliding;
+pub use sliding::{Sliding, spatial_dims};
 pub use softmax::softmax;
 pub use sort::{sort, topk};

@@ -77,6 +77,25 @@ impl Sliding {
     }
 }
 
+/// The first of the last `spatial` dimensions of `[N, C, *]` or `[C, *]`.
+///
+/// # Errors
+/// `Kind::Shape` for another rank, `Kind::Argument` unless there are 1 to 3 spatial dimensions.
+pub fn spatial_dims(op: &'static str, shape: &Shape, spatial: usize) -> Result<usize> {
+    let expected = match spatial {
+        1 => "2 or 3",
+        2 => "3 or 4",
+        3 => "4 or 5",
+        _ => return Err(Error::argument(op, "kernel_size", spatial, "1 to 3 dimensions")),
+    };
+    let got = shape.rank();
+    if got != spatial + 1 && got != spatial + 2 {
+        let problem = Problem::Rank { name: "x", got, expected };
+        return Err(Error::shape(op, problem, &[("x", shape)]));
+    }
+    Ok(got - spatial)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
