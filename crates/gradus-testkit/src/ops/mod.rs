@@ -5,6 +5,7 @@ mod loss;
 mod matmul;
 mod norm;
 mod optimizer;
+mod pool;
 mod reduce;
 mod shape;
 mod training;
@@ -25,6 +26,7 @@ const TABLES: &[&[Row]] = &[
     norm::ROWS,
     loss::ROWS,
     optimizer::ROWS,
+    pool::ROWS,
     training::ROWS,
 ];
 
