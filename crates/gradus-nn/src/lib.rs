@@ -31,6 +31,7 @@ pub mod prelude;
 mod state;
 mod visit;
 
+pub use gradus_autodiff::{AvgPoolOptions, Interpolate, InterpolateMode, MaxPoolOptions, Sizes};
 pub use gradus_autodiff::{DType, Device, Error, Kind, Result, Shape, Tensor};
 pub use gradus_derive::Module;
 pub use init::{Fan, Init, Nonlinearity};

@@ -11,3 +11,4 @@ pub use crate::losses::{
     NllLoss, PoissonNllLoss, Reduction, SmoothL1Loss, TripletMarginLoss,
 };
 pub use crate::{Buffer, Layer, Mode, Module, Parameter, StateDict, Visit, Visitor, WithinLayer};
+pub use gradus_autodiff::{Interpolate, InterpolateMode};
