@@ -26,8 +26,9 @@ pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result,
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{
-    ConvOptions, ConvTransposeOptions, CrossEntropyRows, Padding, arange, cat, einsum, embedding,
-    linspace, stack, where_,
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, CrossEntropyRows, Interpolate,
+    InterpolateMode, MaxPoolOptions, Padding, PerDim, arange, cat, einsum, embedding, linspace,
+    stack, where_,
 };
 pub use sizes::Sizes;
 pub use tensor::{Tensor, update_leaves};

@@ -32,8 +32,8 @@ mod state;
 mod visit;
 
 pub use gradus_autodiff::{
-    ConvOptions, ConvTransposeOptions, DType, Device, Error, Kind, Padding, Result, Shape, Sizes,
-    Tensor,
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, DType, Device, Error, Interpolate,
+    InterpolateMode, Kind, MaxPoolOptions, Padding, Result, Shape, Sizes, Tensor,
 };
 pub use gradus_derive::Module;
 pub use init::{Fan, Init, Nonlinearity};

@@ -12,3 +12,4 @@ pub use crate::losses::{
 };
 pub use crate::{Buffer, Layer, Mode, Module, Parameter, StateDict, Visit, Visitor, WithinLayer};
 pub use crate::{ConvOptions, ConvTransposeOptions, Padding, Sizes};
+pub use gradus_autodiff::{Interpolate, InterpolateMode};

@@ -86,6 +86,18 @@ impl Attrs {
         self.ints(name)?.into_iter().map(count).collect()
     }
 
+    /// A list of numbers; see [`Attrs::ints`].
+    ///
+    /// # Errors
+    /// `Kind::Argument`.
+    pub fn floats(&self, name: &'static str) -> Result<Vec<f64>> {
+        match self.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items.iter().map(|item| number(name, item)).collect(),
+            Some(item) => Ok(vec![number(name, item)?]),
+        }
+    }
+
     /// Two numbers, or `default`.
     ///
     /// # Errors

@@ -52,6 +52,7 @@ pub use gradus_autodiff::{
     Array, DType, Device, Error, Kind, Result, Shape, Tensor, arange, backward, cat, einsum, grad,
     gradcheck, gradgradcheck, linspace, no_grad, stack, where_,
 };
+pub use gradus_autodiff::{AvgPoolOptions, Interpolate, InterpolateMode, MaxPoolOptions, Sizes};
 pub use gradus_tensor::rng::{Generator, manual_seed};
 
 /// The loader that yields tensors; see [`data::Loader`] for its options.

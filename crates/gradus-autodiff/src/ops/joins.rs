@@ -250,4 +250,25 @@ impl Tensor {
         let out = shape[..rank - 3].iter().copied().chain([c, h * r, w * r]).collect();
         mixed.reshape_to(&out)
     }
+
+    /// Pixels turned into channels, the inverse of [`Tensor::pixel_shuffle`]:
+    /// `[*, C, H·r, W·r] → [*, C·r², H, W]`. PyTorch: `nn.functional.pixel_unshuffle`.
+    ///
+    /// # Errors
+    /// `Kind::Shape` when height or width are not multiples of r.
+    pub fn pixel_unshuffle(&self, downscale_factor: usize) -> Result<Tensor> {
+        let (shape, r) = (self.shape(), downscale_factor);
+        let rank = shape.rank();
+        let fits = |size: usize| r > 0 && size.is_multiple_of(r);
+        if rank < 3 || !fits(shape[rank - 2]) || !fits(shape[rank - 1]) {
+            let rule = "height and width must be multiples of downscale_factor";
+            return Err(Error::shape("pixel_unshuffle", Problem::Rule { rule }, &[("x", &shape)]));
+        }
+        let (c, h, w) = (shape[rank - 3], shape[rank - 2] / r, shape[rank - 1] / r);
+        let lead: usize = shape[..rank - 3].iter().product();
+        let split = self.reshape_to(&[lead, c, h, r, w, r].into())?;
+        let mixed = split.permute(&[0, 1, 3, 5, 2, 4])?;
+        let out = shape[..rank - 3].iter().copied().chain([c * r * r, h, w]).collect();
+        mixed.reshape_to(&out)
+    }
 }

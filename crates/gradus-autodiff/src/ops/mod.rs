@@ -4,22 +4,27 @@ mod conv;
 mod create;
 mod einsum;
 mod index;
+mod interpolate;
 mod joins;
 mod matmul;
 mod norms;
 mod pointwise;
+mod pool;
 mod reduce;
 mod scan;
 mod softmax;
+mod unpool;
 mod views;
 
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;
+pub use interpolate::{Interpolate, InterpolateMode, PerDim};
 pub use joins::{cat, stack};
 pub use pointwise::where_;
 pub(crate) use pointwise::{binary_rule, unary_rule};
+pub use pool::{AvgPoolOptions, MaxPoolOptions};
 pub use softmax::CrossEntropyRows;
 
 use gradus_tensor::{Result, Shape};

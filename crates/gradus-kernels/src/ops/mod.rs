@@ -22,15 +22,22 @@ mod matmul;
 #[cfg(feature = "gpu")]
 mod matmul_gpu;
 mod matvec;
+mod max_pool;
+#[cfg(feature = "gpu")]
+mod max_pool_gpu;
 mod reduce;
 #[cfg(feature = "gpu")]
 mod reduce_gpu;
+mod resample;
+#[cfg(feature = "gpu")]
+mod resample_gpu;
 mod scan;
 #[cfg(feature = "gpu")]
 mod scan_gpu;
 mod scatter;
 #[cfg(feature = "gpu")]
 mod scatter_gpu;
+mod sliding;
 mod softmax;
 #[cfg(feature = "gpu")]
 mod softmax_gpu;
@@ -43,8 +50,11 @@ pub use conv::{ConvGeometry, ConvSpec, conv, conv_data, conv_filter};
 pub use cross_entropy::{CrossEntropy, softmax_cross_entropy};
 pub use gather::{gather, index_select};
 pub use matmul::matmul;
+pub use max_pool::{MaxPool, max_pool, max_pool_grad};
 pub use reduce::{REDUCE, Reduce, ReduceDef, reduce};
+pub use resample::{Bands, Divisor, Filter, Sampling, resample};
 pub use scan::{Scan, scan};
 pub use scatter::{index_add, scatter_add};
+pub use sliding::{Sliding, spatial_dims};
 pub use softmax::softmax;
 pub use sort::{sort, topk};

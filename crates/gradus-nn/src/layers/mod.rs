@@ -10,9 +10,12 @@ mod gelu;
 mod glu;
 mod identity;
 mod linear;
+mod padding;
+mod pool;
 mod prelu;
 mod sequential;
 mod softmax;
+mod upsample;
 
 pub use activations::{
     Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu,
@@ -29,6 +32,16 @@ pub use gelu::{Approximate, Gelu};
 pub use glu::Glu;
 pub use identity::Identity;
 pub use linear::{Linear, LinearOptions};
+pub use padding::{
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Padding, ReflectionPad1d,
+    ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
+};
+pub use pool::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool2d, GlobalMaxPool2d, LPPool1d,
+    LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d,
+};
 pub use prelu::PRelu;
 pub use sequential::Sequential;
 pub use softmax::{LogSoftmax, Softmax};
+pub use upsample::{PixelShuffle, PixelUnshuffle, Upsample};

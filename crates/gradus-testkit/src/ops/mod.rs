@@ -6,6 +6,7 @@ mod loss;
 mod matmul;
 mod norm;
 mod optimizer;
+mod pool;
 mod reduce;
 mod shape;
 mod training;
@@ -27,6 +28,7 @@ const TABLES: &[&[Row]] = &[
     conv::ROWS,
     loss::ROWS,
     optimizer::ROWS,
+    pool::ROWS,
     training::ROWS,
 ];
 

@@ -1,0 +1,431 @@
+//! Max pooling over one to three dimensions, and its gradient: where a window's maximum lies is
+//! found once and kept.
+
+use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
+
+use super::lines::{Fresh, PIECE, Real, host, must_be_float, vectorised};
+use super::resample::adaptive;
+use super::sliding::{Sliding, spatial_dims};
+use crate::cpu::{SendPtr, for_pieces};
+use crate::expr::{Value, must_be_index, same_device};
+
+/// The windows of a max pooling: planes of `input` elements become planes of `output` windows.
+/// Fewer than three pooled dimensions are preceded by dimensions of size 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaxPool {
+    op: &'static str,
+    shape: Shape,
+    pooled: Shape,
+    pub(super) input: [usize; 3],
+    pub(super) output: [usize; 3],
+    pub(super) windows: Windows,
+}
+
+/// How windows lie over three dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Windows {
+    /// They slide.
+    Sliding([Sliding; 3]),
+    /// They divide the elements as evenly as can be.
+    Adaptive,
+}
+
+impl MaxPool {
+    /// Windows that slide over the last `windows.len()` dimensions of `shape`, at most 3.
+    ///
+    /// *Shapes*: `[N, C, *]` or `[C, *]`.
+    ///
+    /// # Errors
+    /// `Kind::Shape` for another rank, when not one window fits, and when one holds nothing but
+    /// padding; `Kind::Argument` as [`Sliding::output`] says.
+    pub fn sliding(op: &'static str, shape: &Shape, windows: &[Sliding]) -> Result<Self> {
+        let input = planes(op, shape, windows.len())?;
+        let (mut output, mut all) = ([1; 3], [Sliding::default(); 3]);
+        for (d, window) in (3 - windows.len()..).zip(windows) {
+            output[d] = window.output(op, input[d], shape)?;
+            if (0..output[d]).any(|i| reached(*window, input[d], i).1 == 0) {
+                let rule = "a dilated window would hold nothing but padding";
+                return Err(Error::shape(op, Problem::Rule { rule }, &[("x", shape)]));
+            }
+            all[d] = *window;
+        }
+        Ok(MaxPool::of(op, shape, windows.len(), (input, output), Windows::Sliding(all)))
+    }
+
+    /// `output` windows that divide the last dimensions of `shape` as evenly as can be.
+    ///
+    /// *Shapes*: as [`MaxPool::sliding`].
+    ///
+    /// # Errors
+    /// `Kind::Shape` for another rank or when there are no elements.
+    pub fn adaptive(op: &'static str, shape: &Shape, output: &[usize]) -> Result<Self> {
+        let input = planes(op, shape, output.len())?;
+        if input.contains(&0) {
+            return Err(Error::shape(op, Problem::Empty, &[("x", shape)]));
+        }
+        let mut sizes = [1; 3];
+        sizes[3 - output.len()..].copy_from_slice(output);
+        Ok(MaxPool::of(op, shape, output.len(), (input, sizes), Windows::Adaptive))
+    }
+
+    fn of(
+        op: &'static str,
+        shape: &Shape,
+        spatial: usize,
+        (input, output): ([usize; 3], [usize; 3]),
+        windows: Windows,
+    ) -> Self {
+        let lead = &shape[..shape.rank() - spatial];
+        let pooled = lead.iter().chain(&output[3 - spatial..]).copied().collect();
+        MaxPool { op, shape: shape.clone(), pooled, input, output, windows }
+    }
+
+    /// The operation's name in messages.
+    pub fn op(&self) -> &'static str {
+        self.op
+    }
+
+    /// The shape that is pooled.
+    pub fn input_shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The shape of the maxima.
+    pub fn output_shape(&self) -> &Shape {
+        &self.pooled
+    }
+
+    /// Elements of an input plane.
+    pub(super) fn plane(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// Windows of a plane.
+    pub(super) fn count(&self) -> usize {
+        self.output.iter().product()
+    }
+
+    /// The first element of window `i` of dimension `d`, and how many it reaches.
+    fn span(&self, d: usize, i: usize) -> (usize, usize) {
+        match &self.windows {
+            Windows::Sliding(all) => reached(all[d], self.input[d], i),
+            Windows::Adaptive => {
+                let (start, end) = adaptive(i, self.input[d], self.output[d]);
+                (start, end - start)
+            }
+        }
+    }
+
+    fn dilation(&self, d: usize) -> usize {
+        match &self.windows {
+            Windows::Sliding(all) => all[d].dilation,
+            Windows::Adaptive => 1,
+        }
+    }
+
+    /// Elements of the largest window.
+    pub(super) fn largest(&self) -> usize {
+        (0..3)
+            .map(|d| match &self.windows {
+                Windows::Sliding(all) => all[d].kernel_size,
+                Windows::Adaptive => self.input[d].div_ceil(self.output[d].max(1)) + 1,
+            })
+            .fold(1, usize::saturating_mul)
+    }
+
+    /// # Errors
+    /// `Kind::Shape` unless both have the shape of the maxima.
+    fn must_fit(&self, g: &Value, indices: &Value) -> Result<()> {
+        if *g.shape() == self.pooled && *indices.shape() == self.pooled {
+            return Ok(());
+        }
+        let rule = "the gradient and the indices must have the shape of the maxima";
+        let operands = [("g", g.shape()), ("indices", indices.shape()), ("maxima", &self.pooled)];
+        Err(Error::shape(self.op, Problem::Rule { rule }, &operands))
+    }
+}
+
+/// The sizes of the last `spatial` dimensions, preceded by ones.
+fn planes(op: &'static str, shape: &Shape, spatial: usize) -> Result<[usize; 3]> {
+    let first = spatial_dims(op, shape, spatial)?;
+    let mut input = [1; 3];
+    input[3 - spatial..].copy_from_slice(&shape[first..]);
+    if input.iter().product::<usize>() > i32::MAX as usize {
+        let rule = "a plane must have fewer than 2³¹ elements: int32 indices count them";
+        return Err(Error::shape(op, Problem::Rule { rule }, &[("x", shape)]));
+    }
+    Ok(input)
+}
+
+/// The first element that window `i` reaches, and how many.
+fn reached(w: Sliding, input: usize, i: usize) -> (usize, usize) {
+    let at = i * w.stride;
+    let before = w.padding.saturating_sub(at).div_ceil(w.dilation);
+    let first = at + before * w.dilation - w.padding;
+    let room = input.saturating_sub(first).div_ceil(w.dilation);
+    (first, room.min(w.kernel_size.saturating_sub(before)))
+}
+
+/// The maximum of every window and where it lies: (values, int32 positions in the flattened
+/// plane). Of equal maxima the first counts; NaN is larger than everything, and the last one
+/// counts.
+///
+/// *Shapes*: both have [`MaxPool::output_shape`].
+///
+/// *Source*: `torch.nn.functional.max_pool2d(return_indices=True)`.
+///
+/// ```
+/// use gradus_kernels::{MaxPool, Sliding, Value, max_pool};
+/// use gradus_tensor::Array;
+///
+/// let x = Value::from(Array::from_vec(vec![1.0f32, 5.0, 5.0, 2.0], [1, 4])?);
+/// let window = Sliding { kernel_size: 2, stride: 2, ..Sliding::default() };
+/// let pool = MaxPool::sliding("max_pool1d", x.shape(), &[window])?;
+/// let (y, at) = max_pool(&x, &pool)?;
+/// assert_eq!(y.array()?.to_vec::<f32>()?, [5.0, 5.0]);
+/// assert_eq!(at.array()?.to_vec::<i32>()?, [1, 2]);
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// `Kind::DType` unless `x` is a float, `Kind::Shape` unless it has [`MaxPool::input_shape`].
+pub fn max_pool(x: &Value, pool: &MaxPool) -> Result<(Value, Value)> {
+    must_be_float(pool.op, x.dtype())?;
+    if *x.shape() != pool.shape {
+        let rule = "x must have the shape that the windows were laid over";
+        let operands = [("x", x.shape()), ("windows", &pool.shape)];
+        return Err(Error::shape(pool.op, Problem::Rule { rule }, &operands));
+    }
+    if pool.pooled.numel() == 0 {
+        let none = |dtype| Value::constant(0.0, pool.pooled.clone(), dtype, x.device());
+        return Ok((none(x.dtype()), none(DType::I32)));
+    }
+    let x = x.dense()?;
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = x.device().as_gpu() {
+        let (values, indices) = super::max_pool_gpu::run(gpu, pool, &x)?;
+        return Ok((values.into(), indices.into()));
+    }
+    match x.dtype() {
+        DType::F64 => forward::<f64>(pool, &x),
+        _ => forward::<f32>(pool, &x),
+    }
+}
+
+/// The adjoint of picking the maxima: each element of `g` goes where its maximum lay, zero
+/// elsewhere. Sums of overlapping windows are in the windows' order.
+///
+/// *Shapes*: `g` and `indices` as the maxima; the result has [`MaxPool::input_shape`].
+///
+/// ```
+/// use gradus_kernels::{MaxPool, Sliding, Value, max_pool_grad};
+/// use gradus_tensor::Array;
+///
+/// let window = Sliding { kernel_size: 2, stride: 1, ..Sliding::default() };
+/// let pool = MaxPool::sliding("max_pool1d", &[1, 3].into(), &[window])?;
+/// let g = Value::from(Array::from_vec(vec![2.0f32, 3.0], [1, 2])?);
+/// let at = Value::from(Array::from_vec(vec![1i32, 1], [1, 2])?);
+/// assert_eq!(max_pool_grad(&g, &at, &pool)?.array()?.to_vec::<f32>()?, [0.0, 5.0, 0.0]);
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// `Kind::Shape`, `Kind::DType` and `Kind::Device` for operands that are not as said.
+pub fn max_pool_grad(g: &Value, indices: &Value, pool: &MaxPool) -> Result<Value> {
+    must_be_float(pool.op, g.dtype())?;
+    must_be_index(pool.op, indices)?;
+    if indices.dtype() != DType::I32 {
+        let (op, got) = (pool.op, vec![indices.dtype()]);
+        return Err(Kind::DType { op, got, expected: "int32 indices of max_pool" }.into());
+    }
+    pool.must_fit(g, indices)?;
+    same_device(pool.op, g, indices)?;
+    if pool.pooled.numel() == 0 || pool.shape.numel() == 0 {
+        return Ok(Value::constant(0.0, pool.shape.clone(), g.dtype(), g.device()));
+    }
+    let (g, indices) = (g.dense()?, indices.dense()?);
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = g.device().as_gpu() {
+        return super::max_pool_gpu::run_grad(gpu, pool, &g, &indices).map(Value::from);
+    }
+    match g.dtype() {
+        DType::F64 => backward::<f64>(pool, &g, &indices),
+        _ => backward::<f32>(pool, &g, &indices),
+    }
+}
+
+/// Everything about a plane that its rows share.
+struct Plan<'a> {
+    pool: &'a MaxPool,
+    /// First element and count of every window, by dimension.
+    spans: [Vec<(usize, usize)>; 3],
+    /// Of sliding windows: which results of a row tap `k` of the last dimension reaches, and where
+    /// the first of them lies.
+    taps: Vec<(usize, usize, usize)>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(pool: &'a MaxPool) -> Self {
+        let spans = [0, 1, 2].map(|d| (0..pool.output[d]).map(|i| pool.span(d, i)).collect());
+        let Windows::Sliding(all) = &pool.windows else {
+            return Plan { pool, spans, taps: Vec::new() };
+        };
+        let (w, input, output) = (all[2], pool.input[2], pool.output[2]);
+        // A tap beyond the input reaches nothing: those are left out.
+        let last = (input + w.padding).div_ceil(w.dilation).min(w.kernel_size);
+        let taps = (0..last).map(|k| {
+            let shift = k * w.dilation;
+            let low = w.padding.saturating_sub(shift).div_ceil(w.stride);
+            let high = (input + w.padding).saturating_sub(shift).div_ceil(w.stride).min(output);
+            (low, high.max(low), (low * w.stride + shift).saturating_sub(w.padding))
+        });
+        Plan { pool, spans, taps: taps.filter(|&(low, high, _)| low < high).collect() }
+    }
+}
+
+fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<(Value, Value)> {
+    let plan = Plan::new(pool);
+    let mut values = Fresh::new(&pool.pooled, x.dtype())?;
+    let mut indices = Fresh::new(&pool.pooled, DType::I32)?;
+    let columns = pool.output[2];
+    let rows = pool.pooled.numel() / columns;
+    let x = host::<T>(x);
+    let out = SendPtr::new(values.values::<T>().as_mut_ptr());
+    let at = SendPtr::new(indices.values::<i32>().as_mut_ptr());
+    let cost = columns.saturating_mul(pool.largest()).max(1);
+    for_pieces(rows, (PIECE / cost).max(1), |first, count| {
+        // SAFETY: pieces are disjoint runs of whole rows inside both results.
+        let (values, indices) = unsafe {
+            let skip = first * columns;
+            let out = out.add(skip * size_of::<T>()).cast::<T>();
+            let at = at.add(skip * size_of::<i32>()).cast::<i32>();
+            (
+                std::slice::from_raw_parts_mut(out, count * columns),
+                std::slice::from_raw_parts_mut(at, count * columns),
+            )
+        };
+        forward_rows(&plan, x, values, indices, first);
+    });
+    Ok((values.done().into(), indices.done().into()))
+}
+
+vectorised! {
+    /// Rows of results from row `first` on.
+    fn forward_rows<T: Real>(
+        plan: &Plan<'_>,
+        x: &[T],
+        values: &mut [T],
+        indices: &mut [i32],
+        first: usize,
+    ) {
+        let pool = plan.pool;
+        let [_, height, width] = pool.input;
+        let [depths, heights, columns] = pool.output;
+        let rows = values.chunks_exact_mut(columns).zip(indices.chunks_exact_mut(columns));
+        for (r, (values, indices)) in rows.enumerate() {
+            let row = first + r;
+            let x = &x[row / (depths * heights) * pool.plane()..][..pool.plane()];
+            let (z, deep) = plan.spans[0][row / heights % depths];
+            let (y, high) = plan.spans[1][row % heights];
+            let corner = (z * height + y) * width;
+            for (column, (value, index)) in values.iter_mut().zip(indices.iter_mut()).enumerate() {
+                *value = T::NEG_INFINITY;
+                *index = (corner + plan.spans[2][column].0) as i32;
+            }
+            for k in 0..deep * high {
+                let z = z + k / high * pool.dilation(0);
+                let y = y + k % high * pool.dilation(1);
+                let start = (z * height + y) * width;
+                let Windows::Sliding(all) = &pool.windows else {
+                    adaptive_row(plan, x, start, values, indices);
+                    continue;
+                };
+                for &(low, high, from) in &plan.taps {
+                    let (values, indices) = (&mut values[low..high], &mut indices[low..high]);
+                    let at = start + from;
+                    match all[2].stride {
+                        1 => larger(x, at, 1, values, indices),
+                        2 => larger(x, at, 2, values, indices),
+                        stride => larger(x, at, stride, values, indices),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every element to where its maximum lay, plane by plane.
+    fn backward_planes<T: Real>(pool: &MaxPool, g: &[T], indices: &[i32], out: &mut [T]) {
+        let windows = g.chunks_exact(pool.count()).zip(indices.chunks_exact(pool.count()));
+        for (out, (g, indices)) in out.chunks_exact_mut(pool.plane()).zip(windows) {
+            out.fill(T::ZERO);
+            for (&g, &index) in g.iter().zip(indices) {
+                // A negative index is too large as well.
+                if let Some(out) = out.get_mut(index as u32 as usize) {
+                    *out = *out + g;
+                }
+            }
+        }
+    }
+}
+
+/// One tap of a row of windows: elements `stride` apart from `at` on.
+#[inline(always)]
+fn larger<T: Real>(x: &[T], at: usize, stride: usize, values: &mut [T], indices: &mut [i32]) {
+    let x = &x[at..][..(values.len() - 1) * stride + 1];
+    for (i, (value, index)) in values.iter_mut().zip(indices).enumerate() {
+        // SAFETY: `x` was just cut to hold the element of the last value.
+        let new = unsafe { *x.get_unchecked(i * stride) };
+        let take = new > *value || is_nan(new);
+        *value = if take { new } else { *value };
+        *index = if take { (at + i * stride) as i32 } else { *index };
+    }
+}
+
+/// A row of adaptive windows, whose sizes differ.
+#[inline(always)]
+fn adaptive_row<T: Real>(
+    plan: &Plan<'_>,
+    x: &[T],
+    start: usize,
+    values: &mut [T],
+    indices: &mut [i32],
+) {
+    for (&(first, count), (value, index)) in
+        plan.spans[2].iter().zip(values.iter_mut().zip(indices))
+    {
+        let at = start + first;
+        for (i, &new) in x[at..at + count].iter().enumerate() {
+            if new > *value || is_nan(new) {
+                (*value, *index) = (new, (at + i) as i32);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
+fn is_nan<T: Real>(x: T) -> bool {
+    x != x
+}
+
+fn backward<T: Real>(pool: &MaxPool, g: &Array, indices: &Array) -> Result<Value> {
+    let mut out = Fresh::new(&pool.shape, g.dtype())?;
+    let (g, indices) = (host::<T>(g), host::<i32>(indices));
+    let (plane, count) = (pool.plane(), pool.count());
+    let planes = pool.pooled.numel() / count;
+    let to = SendPtr::new(out.values::<T>().as_mut_ptr());
+    for_pieces(planes, (PIECE / (plane + count)).max(1), |first, some| {
+        // SAFETY: pieces are disjoint runs of whole planes.
+        let out = unsafe {
+            let at = to.add(first * plane * size_of::<T>()).cast::<T>();
+            std::slice::from_raw_parts_mut(at, some * plane)
+        };
+        let windows = first * count..(first + some) * count;
+        backward_planes(pool, &g[windows.clone()], &indices[windows], out);
+    });
+    Ok(out.done().into())
+}
+
+#[cfg(test)]
+#[path = "max_pool_tests.rs"]
+pub(super) mod tests;

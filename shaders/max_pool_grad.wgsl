@@ -1,0 +1,77 @@
+// The gradient of max pooling: every element looks at the windows that may hold it, in order, and
+// sums the gradients of those whose maximum it is.
+//
+// One invocation per element: no two write the same place, so sums have one order.
+
+// @include common/index.wgsl
+// @include common/windows.wgsl
+
+const WG: u32 = 64u; // @tune
+const ADAPTIVE: u32 = 0u; // @tune
+
+struct Params {
+    total: u32,
+    start: u32,
+    positions_start: u32,
+    z_n: u32,
+    z_m: u32,
+    z_kernel: u32,
+    z_stride: u32,
+    z_padding: u32,
+    z_dilation: u32,
+    y_n: u32,
+    y_m: u32,
+    y_kernel: u32,
+    y_stride: u32,
+    y_padding: u32,
+    y_dilation: u32,
+    x_n: u32,
+    x_m: u32,
+    x_kernel: u32,
+    x_stride: u32,
+    x_padding: u32,
+    x_dilation: u32,
+}
+@group(1) @binding(0) var<uniform> p: Params;
+
+@group(0) @binding(0) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> positions: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_index(group, groups, local, WG);
+    if (at >= p.total) {
+        return;
+    }
+    let axis_z = Axis(p.z_n, p.z_m, p.z_kernel,
+        p.z_stride, p.z_padding, p.z_dilation);
+    let axis_y = Axis(p.y_n, p.y_m, p.y_kernel,
+        p.y_stride, p.y_padding, p.y_dilation);
+    let axis_x = Axis(p.x_n, p.x_m, p.x_kernel,
+        p.x_stride, p.x_padding, p.x_dilation);
+    let row = at / p.x_n;
+    let slice = row / p.y_n;
+    let x = axis_windows_of(axis_x, at % p.x_n, ADAPTIVE == 1u);
+    let y = axis_windows_of(axis_y, row % p.y_n, ADAPTIVE == 1u);
+    let z = axis_windows_of(axis_z, slice % p.z_n, ADAPTIVE == 1u);
+    let plane = slice / p.z_n;
+    let position = at - plane * p.z_n * p.y_n * p.x_n;
+    let base = plane * p.z_m * p.y_m * p.x_m;
+    var sum = 0.0;
+    for (var k = z.x; k < z.y; k = k + 1u) {
+        for (var j = y.x; j < y.y; j = j + 1u) {
+            let start = base + (k * p.y_m + j) * p.x_m;
+            for (var i = x.x; i < x.y; i = i + 1u) {
+                if (positions[p.positions_start + start + i] == position) {
+                    sum = sum + g[p.start + start + i];
+                }
+            }
+        }
+    }
+    out[at] = sum;
+}
