@@ -11,16 +11,10 @@ const MISSING: &[&str] = &[
     "adadelta",
     "adagrad",
     "adamax",
-    "batch_norm",
-    "group_norm",
-    "instance_norm",
-    "layer_norm",
     "nadam",
     "radam",
-    "rms_norm",
     "rmsprop",
     "rprop",
-    "scaled_dot_product_attention",
     "train_cnn",
 ];
 

@@ -25,4 +25,5 @@ pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result,
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{CrossEntropyRows, arange, cat, einsum, embedding, linspace, stack, where_};
+pub use ops::{RunningStats, Standardized, gru_cell, lstm_cell, scaled_dot_product_attention};
 pub use tensor::{Tensor, update_leaves};

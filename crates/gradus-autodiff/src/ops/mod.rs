@@ -1,24 +1,32 @@
 //! The tensor's operations and their gradient rules, by family.
 
+mod attention;
 mod create;
 mod einsum;
 mod index;
 mod joins;
 mod matmul;
+mod normalization;
 mod norms;
 mod pointwise;
+mod recurrent;
 mod reduce;
 mod scan;
 mod softmax;
+mod standardize;
 mod views;
 
+pub use attention::scaled_dot_product_attention;
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;
 pub use joins::{cat, stack};
+pub use normalization::RunningStats;
 pub use pointwise::where_;
 pub(crate) use pointwise::{binary_rule, unary_rule};
+pub use recurrent::{gru_cell, lstm_cell};
 pub use softmax::CrossEntropyRows;
+pub use standardize::Standardized;
 
 use gradus_tensor::{Result, Shape};
 use smallvec::SmallVec;
