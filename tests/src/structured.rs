@@ -1,8 +1,9 @@
 //! Gradients of structured and composite ops and of losses, once and twice, in float64.
 
 use gradus_autodiff::{
-    ConvOptions, ConvTransposeOptions, DType, Device, Padding, Result, Tensor, cat, einsum,
-    embedding, gradcheck, gradgradcheck, stack, where_,
+    ConvOptions, ConvTransposeOptions, DType, Device, Padding, Result, RunningStats, Tensor, cat,
+    einsum, embedding, gradcheck, gradgradcheck, gru_cell, lstm_cell, scaled_dot_product_attention,
+    stack, where_,
 };
 use gradus_nn::{
     BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNllLoss,
@@ -114,6 +115,61 @@ const OPS: &[Row] = &[
     ("glu", &[&[3, 4]], |x| x[0].glu(1)),
     ("normalize", &[&[3, 4]], |x| x[0].normalize(2.0, 1, 1e-12)),
     ("cosine_similarity", &[&[3, 4], &[3, 4]], |x| x[0].cosine_similarity(&x[1], 1, 1e-8)),
+    ("cat of many", &[&[3, 2], &[1, 2]], |x| cat(&[[&x[0], &x[1]]; 20].concat(), 0)),
+    ("unbind", &[&[5, 2, 3]], |x| stack(&x[0].unbind(0)?.iter().rev().collect::<Vec<_>>(), 1)),
+    ("computed", &[&[3, 4]], |x| x[0].exp()?.computed()?.sin()),
+    ("standardize", &[&[3, 4, 2]], |x| Ok(x[0].standardize(&[0, 2], 1e-3, true)?.y)),
+    ("standardize, not centred", &[&[3, 4]], |x| Ok(x[0].standardize(&[-1], 1e-3, false)?.y)),
+    ("batch_norm", &[&[3, 4, 2], &[4], &[4]], |x| {
+        x[0].batch_norm(None, Some(&x[1]), Some(&x[2]), true, 1e-5)
+    }),
+    ("batch_norm without weight", &[&[4, 3], &[3]], |x| {
+        x[0].batch_norm(None, None, Some(&x[1]), true, 1e-5)
+    }),
+    ("batch_norm in evaluation", &[&[3, 4, 2], &[4], &[4]], |x| {
+        let like = |value| Tensor::full(4, value, x[0].dtype(), &x[0].device());
+        let running = RunningStats { mean: &like(0.3), var: &like(1.7), momentum: 0.1 };
+        x[0].batch_norm(Some(running), Some(&x[1]), Some(&x[2]), false, 1e-5)
+    }),
+    ("layer_norm", &[&[3, 4, 2], &[4, 2], &[4, 2]], |x| {
+        x[0].layer_norm(&[4, 2], Some(&x[1]), Some(&x[2]), 1e-5)
+    }),
+    ("layer_norm without parameters", &[&[3, 4]], |x| x[0].layer_norm(&[4], None, None, 1e-5)),
+    ("rms_norm", &[&[3, 4], &[4]], |x| x[0].rms_norm(&[4], Some(&x[1]), Some(1e-5))),
+    ("group_norm", &[&[2, 4, 3], &[4], &[4]], |x| {
+        x[0].group_norm(2, Some(&x[1]), Some(&x[2]), 1e-5)
+    }),
+    ("instance_norm", &[&[2, 3, 2, 2], &[3], &[3]], |x| {
+        x[0].instance_norm(None, Some(&x[1]), Some(&x[2]), true, 1e-5)
+    }),
+    ("local_response_norm", &[&[2, 5, 3]], |x| x[0].local_response_norm(3, 0.7, 0.75, 1.0)),
+    ("scaled_dot_product_attention", &[&[2, 3, 4], &[2, 5, 4], &[2, 5, 2]], |x| {
+        scaled_dot_product_attention(&x[0], &x[1], &x[2], None, 0.0, false, None)
+    }),
+    ("attention, causal", &[&[3, 4], &[3, 4], &[3, 2]], |x| {
+        scaled_dot_product_attention(&x[0], &x[1], &x[2], None, 0.0, true, Some(0.7))
+    }),
+    ("attention, float mask", &[&[2, 4], &[3, 4], &[3, 2], &[2, 3]], |x| {
+        scaled_dot_product_attention(&x[0], &x[1], &x[2], Some(&x[3]), 0.0, false, None)
+    }),
+    ("attention, a row masked", &[&[2, 4], &[3, 4], &[3, 2]], |x| {
+        let mask = labels(&x[0], &[1, 0, 1, 0, 0, 0])?.reshape(&[2, 3])?.to_dtype(DType::Bool)?;
+        scaled_dot_product_attention(&x[0], &x[1], &x[2], Some(&mask), 0.0, false, None)
+    }),
+    ("step of an rnn", &[&[2, 3], &[2, 3], &[3, 3]], |x| {
+        x[0].add(&x[1].linear(&x[2], None)?)?.tanh()
+    }),
+    ("steps of an lstm", &[&[2, 12], &[2, 3], &[2, 3], &[12, 3]], |x| {
+        let (mut h, mut c) = (x[1].clone(), x[2].clone());
+        for _ in 0..2 {
+            (h, c) = lstm_cell(&x[0].add(&h.linear(&x[3], None)?)?, &c)?;
+        }
+        h.add(&c)
+    }),
+    ("steps of a gru", &[&[2, 9], &[2, 3], &[9, 3], &[9]], |x| {
+        let h = gru_cell(&x[0], &x[1].linear(&x[2], Some(&x[3]))?, &x[1])?;
+        gru_cell(&x[0], &h.linear(&x[2], Some(&x[3]))?, &h)
+    }),
 ];
 
 /// Losses of an input and a target; the target is made positive, or a label, or a sign.

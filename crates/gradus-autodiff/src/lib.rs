@@ -27,8 +27,8 @@ pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{
     AvgPoolOptions, ConvOptions, ConvTransposeOptions, CrossEntropyRows, Interpolate,
-    InterpolateMode, MaxPoolOptions, Padding, PerDim, arange, cat, einsum, embedding, linspace,
-    stack, where_,
+    InterpolateMode, MaxPoolOptions, Padding, PerDim, RunningStats, Standardized, arange, cat,
+    einsum, embedding, gru_cell, linspace, lstm_cell, scaled_dot_product_attention, stack, where_,
 };
 pub use sizes::Sizes;
 pub use tensor::{Tensor, update_leaves};

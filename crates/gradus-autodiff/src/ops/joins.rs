@@ -8,6 +8,10 @@ use super::one;
 use crate::graph::{Grads, Keep, record_fn};
 use crate::tensor::Tensor;
 
+/// Every part is a window over the whole result: more of them are joined in parts, which are
+/// then joined.
+const AT_ONCE: usize = 16;
+
 /// Tensors one after another along `dim`. PyTorch: `cat`. Gradients are the parts.
 ///
 /// ```
@@ -23,6 +27,11 @@ pub fn cat(tensors: &[&Tensor], dim: Dim) -> Result<Tensor> {
     let Some(first) = tensors.first() else {
         return Err(Error::argument("cat", "tensors", "empty", "at least one tensor"));
     };
+    if tensors.len() > AT_ONCE {
+        let joined = tensors.chunks(AT_ONCE).map(|part| cat(part, dim));
+        let joined = joined.collect::<Result<Vec<Tensor>>>()?;
+        return cat(&joined.iter().collect::<Vec<_>>(), dim);
+    }
     let shape = first.shape();
     let d = shape.dim("cat", dim)?;
     let mut dtype = first.dtype();

@@ -1,5 +1,6 @@
 //! The tensor's operations and their gradient rules, by family.
 
+mod attention;
 mod conv;
 mod create;
 mod einsum;
@@ -7,25 +8,32 @@ mod index;
 mod interpolate;
 mod joins;
 mod matmul;
+mod normalization;
 mod norms;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod scan;
 mod softmax;
+mod standardize;
 mod unpool;
 mod views;
 
+pub use attention::scaled_dot_product_attention;
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;
 pub use interpolate::{Interpolate, InterpolateMode, PerDim};
 pub use joins::{cat, stack};
+pub use normalization::RunningStats;
 pub use pointwise::where_;
 pub(crate) use pointwise::{binary_rule, unary_rule};
 pub use pool::{AvgPoolOptions, MaxPoolOptions};
+pub use recurrent::{gru_cell, lstm_cell};
 pub use softmax::CrossEntropyRows;
+pub use standardize::Standardized;
 
 use gradus_tensor::{Result, Shape};
 use smallvec::SmallVec;
