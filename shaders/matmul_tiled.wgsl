@@ -36,13 +36,28 @@ var<workgroup> a_tile: array<vec4<f32>, A_SIZE>;
 var<workgroup> b_tile: array<vec4<f32>, B_SIZE>;
 
 // The holes load the elements at `at + k * stride`; those with k from `end` on are zero. The
-// filled form reads one vector of an operand that is bound as vectors.
+// filled form reads one vector of an operand that is bound as vectors. What is loaded of b stands
+// in two variables, of columns and of terms, because b can also be the matrix of a convolution,
+// whose elements are not at equal steps.
 // @hole load_a
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 fn load_a(at: vec4<u32>, k: vec4<u32>, end: u32) -> vec4<f32> {
     let i = at + min(k, vec4<u32>(end - 1u)) * p.a_col;
     let v = vec4<f32>(a[i.x], a[i.y], a[i.z], a[i.w]);
     return select(vec4<f32>(0.0), v, k < vec4<u32>(end));
+}
+// @end
+// @hole walk_b
+alias Columns = vec4<u32>;
+alias Terms = vec4<u32>;
+fn columns_of(part: Part, column: vec4<u32>) -> Columns {
+    return part.b + column * p.b_col;
+}
+fn terms_of(k: vec4<u32>) -> Terms {
+    return k;
+}
+fn next_terms(terms: Terms, step: Terms) -> Terms {
+    return terms + step;
 }
 // @end
 // @hole load_b
@@ -89,22 +104,25 @@ fn main(
         a_k = vec4<u32>(part.begin + line);
         a_slot = line * A_PITCH + four;
     }
-    var b_at = vec4<u32>(0u);
-    var b_k = vec4<u32>(0u);
+    var b_column = vec4<u32>(0u);
+    var b_term = vec4<u32>(0u);
     var b_slot = 0u;
     if (B_ALONG_K == 1u) {
         let line = local / (BK / 4u);
         let four = local % (BK / 4u);
-        b_at = vec4<u32>(part.b + min(part.col + line, p.n - 1u) * p.b_col);
-        b_k = part.begin + four * 4u + FOUR;
+        b_column = vec4<u32>(min(part.col + line, p.n - 1u));
+        b_term = part.begin + four * 4u + FOUR;
         b_slot = line * B_PITCH + four;
     } else {
         let line = local / (BN / 4u);
         let four = local % (BN / 4u);
-        b_at = part.b + min(part.col + four * 4u + FOUR, vec4<u32>(p.n - 1u)) * p.b_col;
-        b_k = vec4<u32>(part.begin + line);
+        b_column = min(part.col + four * 4u + FOUR, vec4<u32>(p.n - 1u));
+        b_term = vec4<u32>(part.begin + line);
         b_slot = line * B_PITCH + four;
     }
+    let b_at = columns_of(part, b_column);
+    var b_k = terms_of(b_term);
+    let b_step = terms_of(vec4<u32>(BK));
     let tx = local % TX;
     let ty = local / TX;
     var acc: array<vec4<f32>, TM * TN / 4u>;
@@ -116,7 +134,7 @@ fn main(
         workgroupBarrier();
         if (k + BK < part.end) {
             a_k = a_k + BK;
-            b_k = b_k + BK;
+            b_k = next_terms(b_k, b_step);
             a_next = load_a(a_at, a_k, part.end);
             b_next = load_b(b_at, b_k, part.end);
         }

@@ -9,4 +9,4 @@ mod shaders;
 mod tests;
 
 pub(crate) use launch::{Grid, Kernel, Launch, launch};
-pub(crate) use shaders::{common, composed};
+pub(crate) use shaders::{common, composed, composed_common};

@@ -37,3 +37,9 @@ pub(crate) fn composed(name: &str, tune: &[(&str, u32)], holes: &[(&str, &str)])
     let text = shader(name).map_or("there is no such shader file", |shader| shader.text);
     super::compose::compose(text, tune, holes, false).unwrap_or_else(|error| error)
 }
+
+/// The same of a file of `shaders/common/`.
+pub(crate) fn composed_common(name: &str, tune: &[(&str, u32)], holes: &[(&str, &str)]) -> String {
+    let text = common(name).unwrap_or("there is no such file");
+    super::compose::compose(text, tune, holes, false).unwrap_or_else(|error| error)
+}

@@ -3,6 +3,7 @@
 
 mod rule;
 mod text;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -10,16 +11,21 @@ mod tests;
 use std::sync::Arc;
 
 use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
-use gradus_tensor::{Array, DType, Device, Kind, Result};
+use gradus_tensor::{Array, DType, Device, Kind, Result, Shape};
 use smallvec::SmallVec;
 
 use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
-use rule::{Choice, LANES, Load, SKINNY_COLUMNS, Variant, batches, choose, loads, transposed};
+#[cfg(test)]
+pub(super) use rule::Tile;
+pub(super) use rule::{Choice, choose_walked, pieces};
+pub(super) use rule::{LANES, Variant};
+use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed};
+pub(super) use walk::Walk;
 
 /// Bindings of the product kernels before those of the epilogue: a, b and the result.
-const OWN_BINDINGS: usize = 3;
+pub(super) const OWN_BINDINGS: usize = 3;
 /// Bindings of the kernel that adds copies: the copies and the result.
 const SUM_BINDINGS: usize = 2;
 /// Invocations of a workgroup of the kernel that adds copies.
@@ -34,24 +40,46 @@ const SKINNY_SIZE: u32 = 256;
 /// what compiling and recording can report.
 pub(super) fn run(gpu: &Arc<Gpu>, op: &MatmulOp, finish: Option<&Plan>) -> Result<Array> {
     check(op)?;
-    run_as(gpu, op, finish, choose(&op.geometry, gpu.profile()))
+    run_as(gpu, op, None, finish, choose(&op.geometry, gpu.profile()))
 }
 
-fn run_as(gpu: &Arc<Gpu>, op: &MatmulOp, finish: Option<&Plan>, how: Choice) -> Result<Array> {
-    let device = Device::from_gpu(gpu.clone());
-    let shape = finish.map_or(&op.out, |plan| &plan.shape);
-    let dtype = finish.map_or(DType::F32, |plan| plan.dtype(plan.roots[0]));
-    let out = Array::alloc(&device, shape, dtype)?;
+/// Computes a product whose `b` is the matrix of a convolution if there is a `walk`.
+///
+/// # Errors
+/// What compiling and recording can report.
+pub(super) fn run_as(
+    gpu: &Arc<Gpu>,
+    op: &MatmulOp,
+    walk: Option<&Walk>,
+    finish: Option<&Plan>,
+    how: Choice,
+) -> Result<Array> {
     let splits = op.geometry.k.div_ceil(how.chunk);
+    finished(gpu, &op.out, splits, finish, |follow, out| product(gpu, op, walk, how, follow, out))
+}
+
+/// Runs a kernel that computes `splits` copies of a result and, if there is one copy and enough
+/// bindings, `finish`; otherwise a second kernel adds the copies and applies it.
+pub(super) fn finished(
+    gpu: &Arc<Gpu>,
+    shape: &Shape,
+    splits: usize,
+    finish: Option<&Plan>,
+    kernel: impl Fn((Option<&Plan>, &Emitted), &Array) -> Result<()>,
+) -> Result<Array> {
+    let device = Device::from_gpu(gpu.clone());
+    let last = finish.map_or(shape, |plan| &plan.shape);
+    let dtype = finish.map_or(DType::F32, |plan| plan.dtype(plan.roots[0]));
+    let out = Array::alloc(&device, last, dtype)?;
     let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, false);
     let bindings = OWN_BINDINGS + parts.buffers.len();
     if splits == 1 && bindings <= gpu.profile().max_storage_buffers as usize {
-        product(gpu, op, how, (finish, &parts), &out)?;
+        kernel((finish, &parts), &out)?;
         return Ok(out);
     }
-    let copies = Array::alloc(&device, [splits, op.out.numel()], DType::F32)?;
+    let copies = Array::alloc(&device, [splits, shape.numel()], DType::F32)?;
     let plain = emit_finish(None, OWN_BINDINGS, DType::F32, false);
-    product(gpu, op, how, (None, &plain), &copies)?;
+    kernel((None, &plain), &copies)?;
     sum(gpu, &copies, finish, &out)?;
     Ok(out)
 }
@@ -79,6 +107,7 @@ fn check(op: &MatmulOp) -> Result<()> {
 fn product(
     gpu: &Arc<Gpu>,
     op: &MatmulOp,
+    walk: Option<&Walk>,
     how: Choice,
     (finish, parts): (Option<&Plan>, &Emitted),
     out: &Array,
@@ -91,11 +120,19 @@ fn product(
         (&op.geometry, &op.a, &op.b, [op.geometry.n, 1])
     };
     let firsts = [a.layout().offset(), b.layout().offset()];
-    let loads = loads(g, how.chunk, firsts);
+    let mut loads = loads(g, how.chunk, firsts);
     let splits = g.k.div_ceil(how.chunk);
-    let mut key = variant_key(how.variant, loads);
+    let mut words: SmallVec<[u32; 40]> = SmallVec::new();
+    let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
+    if let Some(walk) = walk {
+        loads[1] = Load { along_k: walk.along_k, vector: false };
+        words.extend(walk.words());
+        key.extend(walk.key());
+    }
+    key.extend(variant_key(how.variant, loads));
     key.extend_from_slice(&parts.key);
-    let params = params(g, (how.chunk, splits), firsts, c, &parts.words);
+    words.extend_from_slice(&parts.words);
+    let params = params(g, (how.chunk, splits), firsts, c, &words);
     let mut buffers: SmallVec<[&Arc<GpuBuffer>; 8]> = SmallVec::new();
     buffers.extend([a, b, out].into_iter().filter_map(Array::gpu_buffer));
     buffers.extend(&parts.buffers);
@@ -104,7 +141,7 @@ fn product(
     access.extend_from_slice(&parts.access);
     let text = || {
         let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-        product_text(how.variant, loads, &parts)
+        product_text(how.variant, loads, walk, &parts)
     };
     let (name, size) = match how.variant {
         Variant::Direct { .. } => ("matmul_direct", LANES),
@@ -123,13 +160,14 @@ fn product(
     launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
 }
 
-/// The parameter block of `shaders/common/matmul.wgsl`. Negative strides wrap around.
-fn params(
+/// The parameter block of `shaders/common/matmul.wgsl`, with `others` at its end. Negative strides
+/// wrap around.
+pub(super) fn params(
     g: &MatmulGeometry,
     (chunk, splits): (usize, usize),
     firsts: [usize; 2],
     c: [usize; 2],
-    finish: &[u32],
+    others: &[u32],
 ) -> SmallVec<[u32; 40]> {
     let sizes = [g.m, g.n, g.k, g.batch[1], batches(g), splits, chunk];
     let mut words: SmallVec<[u32; 40]> = sizes.iter().map(|&n| n as u32).collect();
@@ -138,13 +176,13 @@ fn params(
         words.extend(strides.map(|stride| stride as u32));
     }
     words.extend(c.map(|stride| stride as u32));
-    words.extend_from_slice(finish);
+    words.extend_from_slice(others);
     words
 }
 
 /// Everything that a variant's text depends on.
 fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
-    let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
+    let mut key: SmallVec<[u8; 128]> = SmallVec::new();
     match variant {
         Variant::Direct { rows, columns, shuffle } => {
             key.extend([b'd', rows as u8, columns as u8, u8::from(shuffle)]);
@@ -158,10 +196,18 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
     key
 }
 
-fn product_text(variant: Variant, [a, b]: [Load; 2], parts: &Emitted) -> String {
+fn product_text(
+    variant: Variant,
+    [a, b]: [Load; 2],
+    walk: Option<&Walk>,
+    parts: &Emitted,
+) -> String {
+    let mut functions = library(&parts.functions) + &parts.functions;
     let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
         Variant::Direct { rows, columns, shuffle } => {
-            let own = vec![("product", text::direct_product(rows, columns, shuffle))];
+            functions += &walk.map(Walk::direct_functions).unwrap_or_default();
+            let product = text::direct_product(rows, columns, shuffle, walk.is_some());
+            let own = vec![("product", product)];
             ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
         }
         Variant::Tiled(tile) => {
@@ -169,7 +215,8 @@ fn product_text(variant: Variant, [a, b]: [Load; 2], parts: &Emitted) -> String 
                 ("product", text::tiled_product(tile.each, a.along_k, b.along_k)),
                 ("store", text::tiled_store(tile.each)),
                 ("load_a", text::load('a', 0, "a_col", a)),
-                ("load_b", text::load('b', 1, "b_row", b)),
+                ("walk_b", walk.map_or(text::EQUAL_STEPS.into(), Walk::tiled_functions)),
+                ("load_b", walk.map_or(text::load('b', 1, "b_row", b), |_| Walk::tiled_load())),
             ];
             let tune = [
                 ("BM", tile.size),
@@ -190,10 +237,10 @@ fn product_text(variant: Variant, [a, b]: [Load; 2], parts: &Emitted) -> String 
             ("matmul_skinny", SmallVec::from_slice(&tune), Vec::new())
         }
     };
-    let functions = library(&parts.functions) + &parts.functions;
+    let fields = walk.map(|_| Walk::fields()).unwrap_or_default() + &parts.fields;
     let mut holes: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(&[
         ("bindings", parts.bindings.as_str()),
-        ("params", parts.fields.as_str()),
+        ("params", fields.as_str()),
         ("functions", functions.as_str()),
     ]);
     holes.extend(own.iter().map(|(hole, text)| (*hole, text.as_str())));

@@ -7,29 +7,32 @@ use super::super::matmul::MatmulGeometry;
 /// Rows that the skinny kernel can have.
 const SKINNY_ROWS: usize = 4;
 /// Lanes of a vector of the processor: the workgroup of the direct kernel.
-pub(super) const LANES: u32 = 8;
+pub(crate) const LANES: u32 = 8;
 /// Columns of a workgroup of the skinny kernel, when neighbours share a column or have their own.
 pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
 /// Multiplications from which on the direct kernel's large tile pays for its longer compilation.
 const DIRECT_LARGE: usize = 1 << 21;
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
+/// Most terms of a piece of k: lavapipe leaves loops after 65,535 passes of an invocation through
+/// all of them, in silence, and a kernel passes through fewer than two loops a term.
+pub(crate) const MOST_TERMS: usize = 1 << 15;
 /// Most bytes for copies of a result whose k is split.
 const SPLIT_BYTES: u64 = 64 << 20;
 
 /// A kernel and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    pub(super) variant: Variant,
+pub(crate) struct Choice {
+    pub(crate) variant: Variant,
     /// Computes `bᵀ · aᵀ` into the transposed result.
-    pub(super) swap: bool,
+    pub(crate) swap: bool,
     /// Terms of one piece of k; all of it, or less where k is split over workgroups.
-    pub(super) chunk: usize,
+    pub(crate) chunk: usize,
 }
 
 /// A kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Variant {
+pub(crate) enum Variant {
     /// Register tiles of `rows` x `columns` a lane, for adapters that compute on the processor.
     Direct { rows: u32, columns: u32, shuffle: bool },
     /// Tiles in workgroup memory.
@@ -40,18 +43,18 @@ pub(super) enum Variant {
 
 /// Sizes of the tiled kernel: a workgroup's tile, its depth, an invocation's share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tile {
-    pub(super) size: u32,
-    pub(super) depth: u32,
-    pub(super) each: u32,
+pub(crate) struct Tile {
+    pub(crate) size: u32,
+    pub(crate) depth: u32,
+    pub(crate) each: u32,
 }
 
 impl Tile {
     /// For small results: more workgroups.
-    pub(super) const SMALL: Tile = Tile { size: 32, depth: 8, each: 4 };
-    pub(super) const MEDIUM: Tile = Tile { size: 64, depth: 16, each: 4 };
+    pub(crate) const SMALL: Tile = Tile { size: 32, depth: 8, each: 4 };
+    pub(crate) const MEDIUM: Tile = Tile { size: 64, depth: 16, each: 4 };
     /// For results that fill a large device anyway.
-    pub(super) const LARGE: Tile = Tile { size: 128, depth: 8, each: 8 };
+    pub(crate) const LARGE: Tile = Tile { size: 128, depth: 8, each: 8 };
 
     /// Invocations of a workgroup. Each loads one vector of either operand.
     pub(super) const fn invocations(self) -> u32 {
@@ -107,6 +110,16 @@ pub(super) fn choose(g: &MatmulGeometry, profile: &Profile) -> Choice {
     split(Variant::Tiled(tile(g, few)), false, g, profile, [128, 128])
 }
 
+/// The rule where b is the matrix of a convolution, which can neither be a nor be skinny.
+pub(crate) fn choose_walked(g: &MatmulGeometry, profile: &Profile) -> Choice {
+    let few = g.m.min(g.n);
+    if profile.software {
+        let variant = direct(g, few, profile.subgroup == Some((LANES, LANES)));
+        return split(variant, false, g, profile, [8, 2048]);
+    }
+    split(Variant::Tiled(tile(g, few)), false, g, profile, [128, 128])
+}
+
 /// The register tile: small for small results, large where the work pays for compiling it.
 fn direct(g: &MatmulGeometry, few: usize, shuffle: bool) -> Variant {
     let work = batches(g) * g.m * g.n * g.k;
@@ -148,15 +161,28 @@ fn split(
 ) -> Choice {
     let turned = transposed(g);
     let groups = variant.workgroups(if swap { &turned } else { g });
+    Choice { variant, swap, chunk: pieces(groups, g, profile, [wanted, least]) }
+}
+
+/// Terms of a piece of k, if each piece has `groups` workgroups of the `wanted`.
+pub(crate) fn pieces(
+    groups: usize,
+    g: &MatmulGeometry,
+    profile: &Profile,
+    [wanted, least]: [usize; 2],
+) -> usize {
     let copy_bytes = (batches(g) * g.m * g.n * 4) as u64;
     let room = (SPLIT_BYTES.min(profile.max_binding_bytes) / copy_bytes) as usize;
-    let splits = (wanted / groups).min(g.k / least).min(room);
-    let chunk = match splits {
-        0 | 1 => g.k,
-        _ if groups * 2 >= wanted => g.k,
-        _ => g.k.div_ceil(splits).next_multiple_of(CHUNK_STEP).min(g.k),
+    let splits = match (wanted / groups).min(g.k / least).min(room) {
+        _ if groups * 2 >= wanted => 1,
+        splits => splits.max(1),
     };
-    Choice { variant, swap, chunk }
+    let most = if profile.software { MOST_TERMS } else { g.k };
+    let splits = splits.max(g.k.div_ceil(most));
+    match splits {
+        1 => g.k,
+        _ => g.k.div_ceil(splits).next_multiple_of(CHUNK_STEP).min(g.k),
+    }
 }
 
 /// How operands a and b are loaded; `firsts` are their first elements.

@@ -120,7 +120,7 @@ fn whole(variant: Variant, swap: bool, case: &Case) -> Choice {
 fn check(gpu: &Arc<Gpu>, case: &Case, how: Choice) {
     let [host, op] = ops(gpu, case);
     super::check(&op).expect("counts in 32 bits");
-    let out = run_as(gpu, &op, None, how).expect("runs");
+    let out = run_as(gpu, &op, None, None, how).expect("runs");
     let expected = host.run().expect("runs").to_vec::<f32>().expect("f32");
     let got = out.to_vec::<f32>().expect("f32");
     let wrong = got.iter().zip(&expected).position(|(a, b)| a != b);
@@ -313,7 +313,7 @@ fn fractions_agree_within_rounding() {
     variants.dedup();
     for variant in variants {
         let how = Choice { variant, swap: false, chunk: k };
-        let got = run_as(&gpu, &op, None, how).expect("runs").to_vec::<f32>().expect("f32");
+        let got = run_as(&gpu, &op, None, None, how).expect("runs").to_vec::<f32>().expect("f32");
         // Rounding errors of k terms of size one add up like a random walk.
         let tolerance = 8.0 * f64::from(f32::EPSILON) * (k as f64).sqrt() * (k as f64).sqrt().ln();
         for (got, exact) in got.iter().zip(&exact) {
@@ -367,7 +367,7 @@ fn check_followed(gpu: &Arc<Gpu>, case: &Case, how: Choice, many: bool) {
     let y = followed(Arc::new(Placeholder), &Device::from_gpu(gpu.clone()), size, many);
     let (plan, deferred) = Plan::of(&[&y]).expect("plans");
     assert!(deferred.is_some() && plan.acc.is_some(), "the product ends in the expression");
-    let got = run_as(gpu, &op, Some(&plan), how).expect("runs");
+    let got = run_as(gpu, &op, None, Some(&plan), how).expect("runs");
     let [got, expected] = [got, expected].map(|x| x.to_vec::<f32>().expect("f32"));
     assert_eq!(got, expected, "{case:?} by {how:?}");
 }

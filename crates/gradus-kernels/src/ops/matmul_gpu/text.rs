@@ -49,15 +49,26 @@ impl Lines {
     }
 }
 
-/// Hole `product` of `matmul_direct.wgsl`.
-pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool) -> String {
+/// Hole `product` of `matmul_direct.wgsl`; a `walked` b is the matrix of a convolution.
+pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: bool) -> String {
     let mut out = Lines { depth: 1, ..Lines::default() };
+    if walked {
+        out.line(format_args!("let w = walk();"));
+    }
     for i in 0..rows {
         out.line(format_args!("let r{i} = part.a + min(top + {i}u, p.m - 1u) * p.a_row;"));
     }
     for j in 0..columns {
-        let col = format_args!("min(left + {j}u * LANES, p.n - 1u)");
-        out.line(format_args!("let c{j} = part.b + {col} * p.b_col;"));
+        let col = format!("min(left + {j}u * LANES, p.n - 1u)");
+        if walked {
+            out.line(format_args!("let c{j} = columns_at(w, part.b, {col});"));
+        } else {
+            out.line(format_args!("let c{j} = part.b + {col} * p.b_col;"));
+        }
+    }
+    if walked {
+        out.line(format_args!("var term = terms_at(w, part.begin);"));
+        out.line(format_args!("let one_more = terms_at(w, 1u);"));
     }
     for i in 0..rows {
         for j in 0..columns {
@@ -76,7 +87,13 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool) -> String {
     }
     let k = if shuffle { "(k + u)" } else { "k" };
     for j in 0..columns {
-        out.line(format_args!("let b{j} = b[c{j} + {k} * p.b_row];"));
+        if walked {
+            out.line(format_args!("let f{j} = places_of(w, c{j}, term);"));
+            out.line(format_args!("let m{j} = b[select(0u, f{j}.at, f{j}.inside)];"));
+            out.line(format_args!("let b{j} = select(0.0, m{j}, f{j}.inside);"));
+        } else {
+            out.line(format_args!("let b{j} = b[c{j} + {k} * p.b_row];"));
+        }
     }
     for i in 0..rows {
         if shuffle {
@@ -87,6 +104,9 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool) -> String {
         for j in 0..columns {
             out.line(format_args!("x{i}_{j} += a{i} * b{j};"));
         }
+    }
+    if walked {
+        out.line(format_args!("term = terms_after(w, term, one_more);"));
     }
     if shuffle {
         out.close();
@@ -173,6 +193,20 @@ pub(super) fn tiled_store(each: u32) -> String {
     out.text()
 }
 
+/// Hole `walk_b` of `matmul_tiled.wgsl` for elements at equal steps.
+pub(super) const EQUAL_STEPS: &str = "\
+alias Columns = vec4<u32>;
+alias Terms = vec4<u32>;
+fn columns_of(part: Part, column: vec4<u32>) -> Columns {
+    return part.b + column * p.b_col;
+}
+fn terms_of(k: vec4<u32>) -> Terms {
+    return k;
+}
+fn next_terms(terms: Terms, step: Terms) -> Terms {
+    return terms + step;
+}";
+
 /// Hole `load_a` or `load_b` of `matmul_tiled.wgsl`.
 pub(super) fn load(name: char, binding: u32, stride: &str, how: Load) -> String {
     let head = |element: &str| {
@@ -209,9 +243,10 @@ mod tests {
             assert!(composed(file, &[], &[]).contains(part), "{file} lacks\n{part}");
         };
         let single = |along_k| Load { along_k, vector: false };
-        holds("matmul_direct", &direct_product(4, 1, false));
+        holds("matmul_direct", &direct_product(4, 1, false, false));
         holds("matmul_tiled", &tiled_product(4, true, false));
         holds("matmul_tiled", &tiled_store(4));
+        holds("matmul_tiled", EQUAL_STEPS);
         holds("matmul_tiled", &load('a', 0, "a_col", single(true)));
         holds("matmul_tiled", &load('b', 1, "b_row", single(false)));
     }
