@@ -7,16 +7,8 @@ use gradus_autodiff::Device;
 use gradus_testkit::{Outcome, run_dir};
 
 /// Ops of `cases/` that gradus does not have yet.
-const MISSING: &[&str] = &[
-    "adadelta",
-    "adagrad",
-    "adamax",
-    "nadam",
-    "radam",
-    "rmsprop",
-    "rprop",
-    "train_cnn",
-];
+const MISSING: &[&str] =
+    &["adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop", "rprop", "train_cnn"];
 
 #[track_caller]
 fn everything_agrees(device: &Device) {
