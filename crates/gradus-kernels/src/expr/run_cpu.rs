@@ -480,6 +480,9 @@ unsafe fn copy_typed<T: Copy>(
         if stride == 1 {
             return std::ptr::copy_nonoverlapping(from, to, run);
         }
+        if stride == 0 {
+            return std::slice::from_raw_parts_mut(to, run).fill(*from);
+        }
         for i in 0..run {
             *to.add(i) = *from.offset(i as isize * stride);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gradus_autodiff::{Tensor, where_};
 use gradus_tensor::rng::{self, Generator};
-use gradus_tensor::{Error, Result};
+use gradus_tensor::{Error, Result, Shape};
 use parking_lot::Mutex;
 
 use crate::Module;
@@ -57,21 +57,32 @@ impl Dropout {
     pub fn p(&self) -> f64 {
         self.p
     }
-}
 
-impl Layer for Dropout {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// Where values of a shape stay; none where all of them do. Draws in training only.
+    pub(super) fn kept(&self, shape: impl Into<Shape>, x: &Tensor) -> Result<Option<Tensor>> {
         if !self.mode.is_training() || self.p == 0.0 {
-            return Ok(x.clone());
+            return Ok(None);
         }
-        let draw = |g: &mut Generator| Tensor::rand_from(g, x.shape(), &x.device());
+        let draw = |g: &mut Generator| Tensor::rand_from(g, shape, &x.device());
         let noise = match &self.generator {
             Some(generator) => draw(&mut generator.lock()),
             None => rng::with_default(draw),
         };
+        noise.lt(1.0 - self.p).map(Some)
+    }
+
+    /// x where it stays, scaled, else zero; `kept` broadcasts.
+    pub(super) fn thinned(&self, x: &Tensor, kept: Option<Tensor>) -> Result<Tensor> {
+        let Some(kept) = kept else { return Ok(x.clone()) };
         let keep = 1.0 - self.p;
         let scale = if keep > 0.0 { 1.0 / keep } else { 0.0 };
-        where_(&noise.lt(keep)?, &x.mul(scale)?, 0.0)
+        where_(&kept, &x.mul(scale)?, 0.0)
+    }
+}
+
+impl Layer for Dropout {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.thinned(x, self.kept(x.shape(), x)?)
     }
 }
 

@@ -1,14 +1,20 @@
 //! The layers, one a file.
 
 mod activations;
+mod batch_norm;
+mod channel_norm;
 mod conv;
 mod conv_transpose;
 mod dropout;
+mod dropout_family;
 mod embedding;
 mod flatten;
 mod gelu;
 mod glu;
+mod group_norm;
 mod identity;
+mod instance_norm;
+mod layer_norm;
 mod linear;
 mod padding;
 mod pool;
@@ -21,19 +27,25 @@ pub use activations::{
     Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu,
     Relu6, Selu, Sigmoid, Silu, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
 };
+pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormOptions};
+pub use channel_norm::ChannelNorm;
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvLayerOptions, PaddingMode};
 pub use conv_transpose::{
     ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeLayerOptions,
 };
 pub use dropout::Dropout;
+pub use dropout_family::{AlphaDropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout};
 pub use embedding::{Embedding, EmbeddingOptions};
 pub use flatten::Flatten;
 pub use gelu::{Approximate, Gelu};
 pub use glu::Glu;
+pub use group_norm::{GroupNorm, LocalResponseNorm};
 pub use identity::Identity;
+pub use instance_norm::{InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, InstanceNormOptions};
+pub use layer_norm::{LayerNorm, LayerNormOptions, RmsNorm};
 pub use linear::{Linear, LinearOptions};
 pub use padding::{
-    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Padding, ReflectionPad1d,
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Pad, ReflectionPad1d,
     ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
 };
 pub use pool::{

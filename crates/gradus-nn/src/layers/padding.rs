@@ -9,29 +9,29 @@ use crate::layer::Layer;
 /// Elements to add at the two ends of each padded dimension, the last dimension first: left, right,
 /// top, bottom. A number stands for all of them; negative numbers cut where the mode is constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Padding<const N: usize>(pub [i64; N]);
+pub struct Pad<const N: usize>(pub [i64; N]);
 
-impl<const N: usize> From<i64> for Padding<N> {
+impl<const N: usize> From<i64> for Pad<N> {
     fn from(all: i64) -> Self {
-        Padding([all; N])
+        Pad([all; N])
     }
 }
 
-impl<const N: usize> From<[i64; N]> for Padding<N> {
+impl<const N: usize> From<[i64; N]> for Pad<N> {
     fn from(ends: [i64; N]) -> Self {
-        Padding(ends)
+        Pad(ends)
     }
 }
 
-impl From<(i64, i64)> for Padding<2> {
+impl From<(i64, i64)> for Pad<2> {
     fn from((left, right): (i64, i64)) -> Self {
-        Padding([left, right])
+        Pad([left, right])
     }
 }
 
-impl From<(i64, i64, i64, i64)> for Padding<4> {
+impl From<(i64, i64, i64, i64)> for Pad<4> {
     fn from((left, right, top, bottom): (i64, i64, i64, i64)) -> Self {
-        Padding([left, right, top, bottom])
+        Pad([left, right, top, bottom])
     }
 }
 
@@ -41,12 +41,12 @@ macro_rules! pads {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
         pub struct $name {
             #[module(skip)]
-            padding: Padding<$ends>,
+            padding: Pad<$ends>,
         }
 
         impl $name {
             /// The layer with this padding.
-            pub fn new(padding: impl Into<Padding<$ends>>) -> Self {
+            pub fn new(padding: impl Into<Pad<$ends>>) -> Self {
                 $name { padding: padding.into() }
             }
         }
@@ -78,13 +78,13 @@ macro_rules! constant_pads {
         #[derive(Clone, Copy, Debug, PartialEq, Module)]
         pub struct $name {
             #[module(skip)]
-            padding: Padding<$ends>,
+            padding: Pad<$ends>,
             value: f64,
         }
 
         impl $name {
             /// The layer with this padding and value.
-            pub fn new(padding: impl Into<Padding<$ends>>, value: f64) -> Self {
+            pub fn new(padding: impl Into<Pad<$ends>>, value: f64) -> Self {
                 $name { padding: padding.into(), value }
             }
         }
