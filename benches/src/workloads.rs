@@ -63,6 +63,7 @@ pub static ALL: &[Workload] = &[
     workload("sum", Amount::Bytes(4.0 * LARGE as f64), sum),
     workload("conv_fwd", Amount::Flops(CONV_FLOPS), |d| conv(d, false)),
     workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
+    workload("cnn", Amount::Flops(CNN_FLOPS), cnn),
     workload("dqn_tiny", Amount::Unknown, dqn_tiny),
     Workload {
         name: "fashion_epoch",
@@ -114,6 +115,38 @@ fn matmul(device: &Device, n: usize) -> Result<Run> {
     Ok(Box::new(move || {
         a.matmul(&b)?.array()?;
         device.synchronize()
+    }))
+}
+
+/// Convolutions of 64 images, 1 to 32 channels of 28×28 without the gradient by the image and 32
+/// to 64 of 14×14, and the dense layers.
+const CNN_FLOPS: f64 = 2.0 * 64.0 * (2.0 * 9.0 * 32.0 * 784.0 + 3.0 * 9.0 * 32.0 * 64.0 * 196.0)
+    + 3.0 * 2.0 * 64.0 * (3136.0 * 128.0 + 1280.0);
+
+/// One training step of conv-pool-conv-pool-dense-dense, batch 64, Adam.
+fn cnn(device: &Device) -> Result<Run> {
+    let model = Sequential::new()
+        .push(Conv2d::new(1, 32, 3)?.padding(1))
+        .push(Relu)
+        .push(MaxPool2d::new(2))
+        .push(Conv2d::new(32, 64, 3)?.padding(1))
+        .push(Relu)
+        .push(MaxPool2d::new(2))
+        .push(Flatten::default())
+        .push(Linear::new(3136, 128)?)
+        .push(Relu)
+        .push(Linear::new(128, 10)?)
+        .to(device)?;
+    let x = uniform(device, [64, 1, 28, 28])?;
+    let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
+    let y = Tensor::from_vec(labels, 64)?.to(device)?;
+    let mut optimizer = Adam::new(model.parameters(), 1e-3);
+    Ok(Box::new(move || {
+        optimizer.zero_grad();
+        let loss = model.forward(&x)?.cross_entropy(&y)?;
+        loss.backward()?;
+        optimizer.step()?;
+        loss.item().map(|_| ())
     }))
 }
 

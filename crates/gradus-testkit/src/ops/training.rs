@@ -1,7 +1,10 @@
 //! Rows of whole training runs from given parameters and batches.
 
 use gradus_autodiff::{Error, Result, Tensor, no_grad, stack};
-use gradus_nn::{Flatten, Layer, Linear, Losses, Module, Relu, Sequential, StateDict, Tanh};
+use gradus_nn::{
+    BatchNorm2d, Conv2d, Flatten, Layer, Linear, Losses, MaxPool2d, Module, Relu, Sequential,
+    StateDict, Tanh,
+};
 
 use super::optimizer::optimizer;
 use crate::call::{Call, Outputs, Row, row};
@@ -9,7 +12,8 @@ use crate::call::{Call, Outputs, Row, row};
 /// What the names of parameters begin with, in inputs and outputs.
 const PARAM: &str = "param.";
 
-pub(crate) const ROWS: &[Row] = &[row("train_mlp", |c| train(c, &mlp()?))];
+pub(crate) const ROWS: &[Row] =
+    &[row("train_mlp", |c| train(c, &mlp()?)), row("train_cnn", |c| train(c, &cnn()?))];
 
 fn mlp() -> Result<Sequential> {
     Ok(Sequential::new()
@@ -19,6 +23,18 @@ fn mlp() -> Result<Sequential> {
         .push(Linear::new(20, 12)?)
         .push(Tanh)
         .push(Linear::new(12, 10)?))
+}
+
+fn cnn() -> Result<Sequential> {
+    Ok(Sequential::new()
+        .push(Conv2d::new(1, 4, 3)?.padding(1))
+        .push(Relu)
+        .push(MaxPool2d::new(2))
+        .push(Conv2d::new(4, 8, 3)?)
+        .push(BatchNorm2d::new(8))
+        .push(Relu)
+        .push(Flatten::default())
+        .push(Linear::new(32, 10)?))
 }
 
 /// Loads the case's parameters, takes its steps, and reports losses, eval-mode logits of the
