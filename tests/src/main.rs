@@ -12,6 +12,7 @@ mod gradients;
 mod matmul;
 mod memory;
 mod pointwise;
+mod pools;
 mod structured;
 mod support;
 mod twins;

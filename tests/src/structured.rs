@@ -1,9 +1,9 @@
 //! Gradients of structured and composite ops and of losses, once and twice, in float64.
 
 use gradus_autodiff::{
-    ConvOptions, ConvTransposeOptions, DType, Device, Padding, Result, RunningStats, Tensor, cat,
-    einsum, embedding, gradcheck, gradgradcheck, gru_cell, lstm_cell, scaled_dot_product_attention,
-    stack, where_,
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, DType, Device, Interpolate,
+    InterpolateMode, MaxPoolOptions, Padding, Result, RunningStats, Tensor, cat, einsum, embedding,
+    gradcheck, gradgradcheck, gru_cell, lstm_cell, scaled_dot_product_attention, stack, where_,
 };
 use gradus_nn::{
     BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNllLoss,
@@ -98,6 +98,42 @@ const OPS: &[Row] = &[
     ("tril", &[&[3, 4]], |x| x[0].tril(1)),
     ("triu", &[&[2, 3, 3]], |x| x[0].triu(-1)),
     ("pixel_shuffle", &[&[1, 8, 2, 3]], |x| x[0].pixel_shuffle(2)),
+    ("pixel_unshuffle", &[&[1, 2, 4, 6]], |x| x[0].pixel_unshuffle(2)),
+    ("max_pool1d", &[&[2, 2, 9]], |x| x[0].max_pool1d(MaxPoolOptions::new(3).stride(2))),
+    ("max_pool2d", &[&[2, 2, 5, 7]], |x| {
+        x[0].max_pool2d(MaxPoolOptions::new((3, 2)).stride(2).padding(1).ceil_mode(true))
+    }),
+    ("max_pool2d, dilated", &[&[2, 6, 7]], |x| {
+        x[0].max_pool2d(MaxPoolOptions::new(2).stride(1).dilation((2, 3)))
+    }),
+    ("max_pool3d", &[&[1, 2, 4, 4, 4]], |x| x[0].max_pool3d(MaxPoolOptions::new(2).stride(1))),
+    ("max_unpool2d", &[&[1, 1, 2, 2]], |x| {
+        let at = labels(&x[0], &[0, 3, 9, 15])?.reshape(&[1, 1, 2, 2])?;
+        x[0].max_unpool2d(&at, 2, None)
+    }),
+    ("avg_pool1d", &[&[2, 2, 9]], |x| x[0].avg_pool1d(AvgPoolOptions::new(3).stride(2).padding(1))),
+    ("avg_pool2d", &[&[2, 2, 5, 7]], |x| {
+        let options = AvgPoolOptions::new((3, 2)).stride(2).padding(1).ceil_mode(true);
+        x[0].avg_pool2d(options.count_include_pad(false))
+    }),
+    ("avg_pool3d", &[&[1, 2, 3, 4, 5]], |x| {
+        x[0].avg_pool3d(AvgPoolOptions::new(2).stride(1).divisor_override(3))
+    }),
+    ("lp_pool1d", &[&[1, 2, 7]], |x| x[0].exp()?.lp_pool1d(2.0, 3, None, true)),
+    ("lp_pool2d", &[&[1, 2, 4, 5]], |x| x[0].exp()?.lp_pool2d(3.0, 2, Some(1.into()), false)),
+    ("adaptive_avg_pool1d", &[&[2, 2, 7]], |x| x[0].adaptive_avg_pool1d(3)),
+    ("adaptive_avg_pool2d", &[&[2, 5, 3]], |x| x[0].adaptive_avg_pool2d((3, 4))),
+    ("adaptive_avg_pool2d to one", &[&[2, 2, 3, 4]], |x| x[0].adaptive_avg_pool2d(1)),
+    ("adaptive_max_pool1d", &[&[2, 2, 7]], |x| x[0].adaptive_max_pool1d(3)),
+    ("adaptive_max_pool2d", &[&[2, 5, 3]], |x| x[0].adaptive_max_pool2d((3, 4))),
+    ("adaptive_max_pool2d to one", &[&[2, 2, 3, 4]], |x| x[0].adaptive_max_pool2d(1)),
+    ("interpolate, trilinear", &[&[1, 1, 2, 3, 4]], |x| {
+        x[0].interpolate(&Interpolate::size((4, 2, 5)).mode(InterpolateMode::Trilinear))
+    }),
+    ("interpolate, bicubic", &[&[1, 2, 4, 5]], |x| {
+        let to = Interpolate::scale_factor((1.6, 0.7)).mode(InterpolateMode::Bicubic);
+        x[0].interpolate(&to.antialias(true))
+    }),
     ("index_select", &[&[3, 4]], |x| x[0].index_select(1, &labels(&x[0], &[3, 0, 3])?)),
     ("embedding", &[&[4, 3]], |x| {
         embedding(&labels(&x[0], &[3, 0, 3, 1])?.reshape(&[2, 2])?, &x[0])

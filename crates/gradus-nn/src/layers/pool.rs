@@ -281,23 +281,23 @@ mod tests {
             (
                 "max, padded and dilated",
                 Box::new(MaxPool2d::new((2, 3)).stride(2).padding((1, 1)).dilation(2)),
-                vec![5.0, 7.0, 13.0, 15.0],
+                vec![7.0, 15.0],
             ),
             ("avg", Box::new(AvgPool2d::new(2)), vec![2.5, 4.5, 10.5, 12.5]),
             (
                 "avg, padded",
                 Box::new(AvgPool2d::new(3).stride(2).padding(1)),
-                vec![10.0 / 9.0, 21.0 / 9.0, 39.0 / 9.0, 10.0],
+                vec![10.0 / 9.0, 24.0 / 9.0, 51.0 / 9.0, 10.0],
             ),
             (
                 "avg of what is inside",
                 Box::new(AvgPool2d::new(3).stride(2).padding(1).count_include_pad(false)),
-                vec![2.5, 3.5, 6.5, 10.0],
+                vec![2.5, 4.0, 8.5, 10.0],
             ),
             (
                 "avg with a divisor, ceiled",
                 Box::new(AvgPool2d::new(3).ceil_mode(true).divisor_override(2)),
-                vec![22.5, 15.0, 19.5, 7.5],
+                vec![22.5, 10.5, 19.5, 7.5],
             ),
             ("adaptive avg", Box::new(AdaptiveAvgPool2d::new((1, 2))), vec![6.5, 8.5]),
             ("adaptive max", Box::new(AdaptiveMaxPool2d::new([2, 1])), vec![7.0, 15.0]),
