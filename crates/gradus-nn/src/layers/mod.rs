@@ -15,6 +15,9 @@ mod instance_norm;
 mod layer_norm;
 mod linear;
 mod prelu;
+mod recurrent;
+mod recurrent_cells;
+mod recurrent_core;
 mod sequential;
 mod softmax;
 
@@ -36,5 +39,8 @@ pub use instance_norm::{InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, Instance
 pub use layer_norm::{LayerNorm, LayerNormOptions, RmsNorm};
 pub use linear::{Linear, LinearOptions};
 pub use prelu::PRelu;
+pub use recurrent::{Gru, Lstm, Rnn, RnnNonlinearity};
+pub use recurrent_cells::{GruCell, LstmCell, RnnCell};
+pub use recurrent_core::{RecurrentOptions, RecurrentWeights};
 pub use sequential::Sequential;
 pub use softmax::{LogSoftmax, Softmax};

@@ -5,6 +5,7 @@ mod loss;
 mod matmul;
 mod norm;
 mod optimizer;
+mod recurrent;
 mod reduce;
 mod shape;
 mod training;
@@ -23,6 +24,7 @@ const TABLES: &[&[Row]] = &[
     shape::ROWS,
     matmul::ROWS,
     norm::ROWS,
+    recurrent::ROWS,
     loss::ROWS,
     optimizer::ROWS,
     training::ROWS,
