@@ -1,6 +1,7 @@
 //! The layers, one a file.
 
 mod activations;
+mod attention;
 mod batch_norm;
 mod channel_norm;
 mod dropout;
@@ -14,17 +15,21 @@ mod identity;
 mod instance_norm;
 mod layer_norm;
 mod linear;
+mod positions;
 mod prelu;
 mod recurrent;
 mod recurrent_cells;
 mod recurrent_core;
 mod sequential;
 mod softmax;
+mod transformer;
+mod transformer_layers;
 
 pub use activations::{
     Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu,
     Relu6, Selu, Sigmoid, Silu, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
 };
+pub use attention::{AttentionMasks, MultiheadAttention, MultiheadAttentionOptions};
 pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormOptions};
 pub use channel_norm::ChannelNorm;
 pub use dropout::Dropout;
@@ -38,9 +43,14 @@ pub use identity::Identity;
 pub use instance_norm::{InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, InstanceNormOptions};
 pub use layer_norm::{LayerNorm, LayerNormOptions, RmsNorm};
 pub use linear::{Linear, LinearOptions};
+pub use positions::{LearnedPositionalEmbedding, PositionalEncoding};
 pub use prelu::PRelu;
 pub use recurrent::{Gru, Lstm, Rnn, RnnNonlinearity};
 pub use recurrent_cells::{GruCell, LstmCell, RnnCell};
 pub use recurrent_core::{RecurrentOptions, RecurrentWeights};
 pub use sequential::Sequential;
 pub use softmax::{LogSoftmax, Softmax};
+pub use transformer::{TransformerDecoder, TransformerEncoder};
+pub use transformer_layers::{
+    TransformerActivation, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
+};
