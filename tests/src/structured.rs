@@ -1,9 +1,9 @@
 //! Gradients of structured and composite ops and of losses, once and twice, in float64.
 
 use gradus_autodiff::{
-    AvgPoolOptions, ConvOptions, ConvTransposeOptions, DType, Device, Interpolate,
-    InterpolateMode, MaxPoolOptions, Padding, Result, RunningStats, Tensor, cat, einsum, embedding,
-    gradcheck, gradgradcheck, gru_cell, lstm_cell, scaled_dot_product_attention, stack, where_,
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, DType, Device, Interpolate, InterpolateMode,
+    MaxPoolOptions, Padding, Result, RunningStats, Tensor, cat, einsum, embedding, gradcheck,
+    gradgradcheck, gru_cell, lstm_cell, scaled_dot_product_attention, stack, where_,
 };
 use gradus_nn::{
     BceLoss, BceWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNllLoss,

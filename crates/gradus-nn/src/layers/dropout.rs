@@ -58,9 +58,14 @@ impl Dropout {
         self.p
     }
 
+    /// Whether anything is dropped now.
+    pub(super) fn drops(&self) -> bool {
+        self.mode.is_training() && self.p > 0.0
+    }
+
     /// Where values of a shape stay; none where all of them do. Draws in training only.
     pub(super) fn kept(&self, shape: impl Into<Shape>, x: &Tensor) -> Result<Option<Tensor>> {
-        if !self.mode.is_training() || self.p == 0.0 {
+        if !self.drops() {
             return Ok(None);
         }
         let draw = |g: &mut Generator| Tensor::rand_from(g, shape, &x.device());

@@ -1,6 +1,7 @@
 //! The layers, one a file.
 
 mod activations;
+mod attention;
 mod batch_norm;
 mod channel_norm;
 mod conv;
@@ -18,15 +19,22 @@ mod layer_norm;
 mod linear;
 mod padding;
 mod pool;
+mod positions;
 mod prelu;
+mod recurrent;
+mod recurrent_cells;
+mod recurrent_core;
 mod sequential;
 mod softmax;
+mod transformer;
+mod transformer_layers;
 mod upsample;
 
 pub use activations::{
     Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, LogSigmoid, Mish, Relu,
     Relu6, Selu, Sigmoid, Silu, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
 };
+pub use attention::{AttentionMasks, MultiheadAttention, MultiheadAttentionOptions};
 pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormOptions};
 pub use channel_norm::ChannelNorm;
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvLayerOptions, PaddingMode};
@@ -53,7 +61,15 @@ pub use pool::{
     AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool2d, GlobalMaxPool2d, LPPool1d,
     LPPool2d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d,
 };
+pub use positions::{LearnedPositionalEmbedding, PositionalEncoding};
 pub use prelu::PRelu;
+pub use recurrent::{Gru, Lstm, Rnn, RnnNonlinearity};
+pub use recurrent_cells::{GruCell, LstmCell, RnnCell};
+pub use recurrent_core::{RecurrentOptions, RecurrentWeights};
 pub use sequential::Sequential;
 pub use softmax::{LogSoftmax, Softmax};
+pub use transformer::{TransformerDecoder, TransformerEncoder};
+pub use transformer_layers::{
+    TransformerActivation, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
+};
 pub use upsample::{PixelShuffle, PixelUnshuffle, Upsample};

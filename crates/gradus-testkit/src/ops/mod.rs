@@ -7,6 +7,7 @@ mod matmul;
 mod norm;
 mod optimizer;
 mod pool;
+mod recurrent;
 mod reduce;
 mod shape;
 mod training;
@@ -26,6 +27,7 @@ const TABLES: &[&[Row]] = &[
     matmul::ROWS,
     norm::ROWS,
     conv::ROWS,
+    recurrent::ROWS,
     loss::ROWS,
     optimizer::ROWS,
     pool::ROWS,
