@@ -1,12 +1,12 @@
-// A convolution or gradient as a product with one result for each invocation: for few channels or
-// filters, of which a tile would be mostly empty. a needs no copy here: its terms are the same
-// digits as b's, and lie one after the other but for the first digit (`a_col` elements more).
+// A convolution or gradient as a product with four results of a row for each invocation: for few
+// channels or filters, of which a tile would be mostly empty.
 //
-// With GROUP, a workgroup computes one result: every invocation adds every WG-th term, and their
-// sums are added in a tree of fixed order.
+// The columns of an invocation are a quarter of all apart, so that neighbours read neighbouring
+// elements of b. With GROUP, a workgroup computes the four results: every invocation adds every
+// WG-th term, and their sums are added in a tree of fixed order.
 //
 // Barriers: before each level of the tree reads what the level above wrote. With GROUP all
-// invocations of a workgroup have the same result and so return or reach them together.
+// invocations of a workgroup have the same results and so return or reach them together.
 // @include common/matmul.wgsl
 // @include common/conv.wgsl
 
@@ -23,7 +23,7 @@ fn walk() -> Walk {
 }
 // @end
 
-var<workgroup> sums: array<f32, WG>;
+var<workgroup> sums: array<vec4<f32>, WG>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -31,7 +31,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    // Which result: neighbours have neighbouring columns.
+    // Which results: neighbours have neighbouring columns.
     var number = group.x + group.y * groups.x;
     var share = local;
     var step = WG;
@@ -40,9 +40,10 @@ fn main(
         share = 0u;
         step = 1u;
     }
-    let col = number % p.n;
-    let row = number / p.n % p.m;
-    let copy = number / p.n / p.m;
+    let quarter = (p.n + 3u) / 4u;
+    let cols = number % quarter + vec4<u32>(0u, 1u, 2u, 3u) * quarter;
+    let row = number / quarter % p.m;
+    let copy = number / quarter / p.m;
     let batch = copy % p.batches;
     let split = copy / p.batches;
     if (split >= p.splits) {
@@ -53,15 +54,16 @@ fn main(
     let end = min(p.k, (split + 1u) * p.chunk);
     let w = walk();
     let a_at = p.a_first + outer * p.a_outer + inner * p.a_inner + row * p.a_row;
-    let c = columns_at(w, p.b_first + outer * p.b_outer + inner * p.b_inner, col);
+    let c = columns_at(w, p.b_first + outer * p.b_outer + inner * p.b_inner, cols);
     let wide = terms_at(w, step);
     var t = terms_at(w, split * p.chunk + share);
-    var sum = 0.0;
+    var sum = vec4<f32>(0.0);
     while (t.k < end) {
         let found = places_of(w, c, t);
-        if (found.inside) {
-            sum += a[a_at + t.k + t.top * p.a_col] * b[found.at];
-        }
+        let i = select(vec4<u32>(0u), found.at, found.inside);
+        let v = vec4<f32>(b[i.x], b[i.y], b[i.z], b[i.w]);
+        let factor = a[a_at + t.k + t.top * w.a_skip];
+        sum += select(vec4<f32>(0.0), factor * v, found.inside);
         t = terms_after(w, t, wide);
     }
     if (GROUP == 1u) {
@@ -75,7 +77,10 @@ fn main(
         sum = sums[local];
     }
     if (share == 0u) {
-        let at = copy * p.m * p.n + row * p.c_row + col * p.c_col;
-        out[at] = finish(sum, at);
+        // Columns past the edge are dropped.
+        for (var i = 0u; i < 4u && cols[i] < p.n; i = i + 1u) {
+            let at = copy * p.m * p.n + row * p.c_row + cols[i] * p.c_col;
+            out[at] = finish(sum[i], at);
+        }
     }
 }

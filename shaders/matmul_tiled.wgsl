@@ -36,9 +36,17 @@ var<workgroup> a_tile: array<vec4<f32>, A_SIZE>;
 var<workgroup> b_tile: array<vec4<f32>, B_SIZE>;
 
 // The holes load the elements at `at + k * stride`; those with k from `end` on are zero. The
-// filled form reads one vector of an operand that is bound as vectors. What is loaded of b stands
-// in two variables, of columns and of terms, because b can also be the matrix of a convolution,
-// whose elements are not at equal steps.
+// filled form reads one vector of an operand that is bound as vectors. In a convolution, elements
+// are not at equal steps: what is loaded stands in variables of the operand's own types.
+// @hole walk_a
+alias ATerms = vec4<u32>;
+fn a_terms_of(k: vec4<u32>) -> ATerms {
+    return k;
+}
+fn next_a_terms(terms: ATerms, step: ATerms) -> ATerms {
+    return terms + step;
+}
+// @end
 // @hole load_a
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 fn load_a(at: vec4<u32>, k: vec4<u32>, end: u32) -> vec4<f32> {
@@ -89,19 +97,19 @@ fn main(
     }
     // Rows and columns past the edge repeat the last one; `put` drops them.
     var a_at = vec4<u32>(0u);
-    var a_k = vec4<u32>(0u);
+    var a_term = vec4<u32>(0u);
     var a_slot = 0u;
     if (A_ALONG_K == 1u) {
         let line = local / (BK / 4u);
         let four = local % (BK / 4u);
         a_at = vec4<u32>(part.a + min(part.row + line, p.m - 1u) * p.a_row);
-        a_k = part.begin + four * 4u + FOUR;
+        a_term = part.begin + four * 4u + FOUR;
         a_slot = line * A_PITCH + four;
     } else {
         let line = local / (BM / 4u);
         let four = local % (BM / 4u);
         a_at = part.a + min(part.row + four * 4u + FOUR, vec4<u32>(p.m - 1u)) * p.a_row;
-        a_k = vec4<u32>(part.begin + line);
+        a_term = vec4<u32>(part.begin + line);
         a_slot = line * A_PITCH + four;
     }
     var b_column = vec4<u32>(0u);
@@ -120,6 +128,8 @@ fn main(
         b_term = vec4<u32>(part.begin + line);
         b_slot = line * B_PITCH + four;
     }
+    var a_k = a_terms_of(a_term);
+    let a_step = a_terms_of(vec4<u32>(BK));
     let b_at = columns_of(part, b_column);
     var b_k = terms_of(b_term);
     let b_step = terms_of(vec4<u32>(BK));
@@ -133,7 +143,7 @@ fn main(
         b_tile[b_slot] = b_next;
         workgroupBarrier();
         if (k + BK < part.end) {
-            a_k = a_k + BK;
+            a_k = next_a_terms(a_k, a_step);
             b_k = next_terms(b_k, b_step);
             a_next = load_a(a_at, a_k, part.end);
             b_next = load_b(b_at, b_k, part.end);

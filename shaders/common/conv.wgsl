@@ -10,10 +10,10 @@
 
 // One column and one term, or four neighbouring columns, or four neighbouring terms.
 // @hole kinds
-alias ColumnInt = u32;
+alias ColumnInt = vec4<u32>;
 alias TermInt = u32;
-alias Int = u32;
-alias Bool = bool;
+alias Int = vec4<u32>;
+alias Bool = vec4<bool>;
 // @end
 
 // Spatial dimensions that are not of size 1.
@@ -35,6 +35,10 @@ struct Walk {
     term_top: u32,
     inverse: vec3<u32>,
     shift: vec3<u32>,
+    // Terms of a lie side by side but for the first digit, before whose every next value there
+    // are `a_skip` more elements: `a_run` terms, then a gap.
+    a_run: u32,
+    a_skip: u32,
 }
 
 // Columns: their first elements and their places.

@@ -4,10 +4,11 @@
 //! | map | a | b | rows, columns, terms | batches |
 //! |---|---|---|---|---|
 //! | forward | w | x | filters, positions of y, (channel, tap) | images, groups |
-//! | data | w, channels first | y | channels, positions of x, (filter, tap) | images, groups |
-//! | filter | y, filters first | x | filters, (channel, tap), (image, position of y) | groups |
+//! | data | w | y | channels, positions of x, (filter, tap) | images, groups |
+//! | filter | y | x | filters, (channel, tap), (image, position of y) | groups |
 //!
-//! So the result is dense, and what follows is computed before its elements are stored.
+//! The result is dense, so what follows is computed before its elements are stored. The terms of a
+//! lie in runs with gaps between them, which kernels step over: nothing is copied.
 
 mod direct;
 mod rule;
@@ -18,12 +19,12 @@ mod tests;
 use std::sync::Arc;
 
 use gradus_tensor::gpu::Gpu;
-use gradus_tensor::{Array, DType, Kind, Layout, Result, Shape};
+use gradus_tensor::{Array, DType, Kind, Result};
 
 use super::conv::{ConvGeometry, ConvMap, ConvOp};
 use super::matmul::{MatmulGeometry, MatmulOp};
 use super::matmul_gpu::{self, Walk};
-use crate::expr::{Plan, Value};
+use crate::expr::Plan;
 use rule::{How, choose};
 
 /// Computes a convolution or gradient; `finish` is applied to each element.
@@ -41,17 +42,11 @@ pub(super) fn run(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>) -> Result<
 
 fn run_as(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>, how: How) -> Result<Array> {
     let walk = walk(op);
-    let [a, b] = operands(op);
-    let (b, out) = (b.clone(), op.out.clone());
+    let [a, b] = operands(op).map(Array::clone);
+    let product = MatmulOp { geometry: geometry(op), a, b, out: op.out.clone() };
     match how {
-        How::Direct(how) => {
-            let product = MatmulOp { geometry: uncopied(op), a: a.clone(), b, out };
-            direct::run(gpu, &product, &walk, finish, how)
-        }
-        How::Product(how) => {
-            let product = MatmulOp { geometry: geometry(op), a: terms_first(op)?, b, out };
-            matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how)
-        }
+        How::Direct(how) => direct::run(gpu, &product, &walk, finish, how),
+        How::Product(how) => matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how),
     }
 }
 
@@ -91,8 +86,6 @@ fn pointwise(op: &ConvOp) -> Option<MatmulOp> {
     let [a, b] = operands(op);
     let p = g.positions()[1] as isize;
     let mut geometry = geometry(op);
-    geometry.a = uncopied(op).a;
-    geometry.a[3] = 1;
     [geometry.b[2], geometry.b[3]] = [p, 1];
     match op.map {
         ConvMap::Forward => {}
@@ -102,69 +95,40 @@ fn pointwise(op: &ConvOp) -> Option<MatmulOp> {
     Some(MatmulOp { geometry, a: a.clone(), b: b.clone(), out: op.out.clone() })
 }
 
-/// The product with an a whose terms lie side by side. Rows and columns of b have no strides.
+/// The product. Its b has no strides, and the terms of its a lie in runs.
 fn geometry(op: &ConvOp) -> MatmulGeometry {
     let g = &op.geometry;
     let [x, y] = g.positions();
-    let (batch, [m, n, k], sizes) = match op.map {
+    let (taps, filter) = (g.taps(), g.channels * g.taps());
+    let (batch, [m, n, k], a, b) = match op.map {
         ConvMap::Forward => {
-            let terms = g.channels * g.taps();
-            (g.batch, [g.filters, y, terms], [g.channels * x; 2])
+            let sizes = [g.filters, y, filter];
+            (g.batch, sizes, [g.filters * filter, filter], [g.channels * x; 2])
         }
         ConvMap::Data => {
-            let terms = g.filters * g.taps();
-            (g.batch, [g.channels, x, terms], [g.filters * y; 2])
+            let sizes = [g.channels, x, g.filters * taps];
+            (g.batch, sizes, [g.filters * filter, taps], [g.filters * y; 2])
         }
         ConvMap::Filter => {
-            let columns = g.channels * g.taps();
-            (1, [g.filters, columns, g.batch * y], [0, g.channels * x])
+            let sizes = [g.filters, filter, g.batch * y];
+            (1, sizes, [g.filters * y, y], [0, g.channels * x])
         }
     };
-    let [image, group] = [sizes[0] * g.groups, sizes[1]].map(|n| n as isize);
-    let (rows, terms) = (m as isize, k as isize);
-    MatmulGeometry {
-        batch: [batch, g.groups],
-        m,
-        n,
-        k,
-        a: [0, rows * terms, terms, 1],
-        b: [image, group, 0, 0],
-    }
+    let [group, row] = a.map(|n| n as isize);
+    let [image, channels] = [b[0] * g.groups, b[1]].map(|n| n as isize);
+    let (a, b) = ([0, group, row, 1], [image, channels, 0, 0]);
+    MatmulGeometry { batch: [batch, g.groups], m, n, k, a, b }
 }
 
-/// The product with a as it is. Its terms lie side by side but for the first digit, from one value
-/// of which to the next there are `a[3]` more elements.
-fn uncopied(op: &ConvOp) -> MatmulGeometry {
+/// Terms of a that lie side by side, and how many elements further the next are.
+fn runs(op: &ConvOp) -> [usize; 2] {
     let g = &op.geometry;
     let (taps, y) = (g.taps(), g.positions()[1]);
-    let filter = g.channels * taps;
-    let [group, row, more] = match op.map {
-        ConvMap::Forward => [g.filters * filter, filter, 0],
-        ConvMap::Data => [g.filters * filter, taps, filter - taps],
-        ConvMap::Filter => [g.filters * y, y, g.groups * g.filters * y - y],
-    };
-    let [group, row, more] = [group, row, more].map(|n| n as isize);
-    MatmulGeometry { a: [0, group, row, more], ..geometry(op) }
-}
-
-/// a with its terms side by side, copied where they are not.
-fn terms_first(op: &ConvOp) -> Result<Array> {
-    let g = &op.geometry;
-    let a = operands(op)[0];
-    let (taps, y) = (g.taps(), g.positions()[1]);
-    // The array cut into four dimensions of which the second and the third change places.
-    let dims: [usize; 4] = match op.map {
-        ConvMap::Forward => return Ok(a.clone()),
-        ConvMap::Data => [g.groups, g.filters, g.channels, taps],
-        ConvMap::Filter => [1, g.batch, g.groups * g.filters, y],
-    };
-    if dims[1] == 1 || dims[2] == 1 {
-        return Ok(a.clone());
+    match op.map {
+        ConvMap::Forward => [taps, 0],
+        ConvMap::Data => [taps, (g.channels - 1) * taps],
+        ConvMap::Filter => [y, (g.groups * g.filters - 1) * y],
     }
-    let steps = [dims[1] * dims[2] * dims[3], dims[3], dims[2] * dims[3], 1].map(|n| n as isize);
-    let shape = Shape::new(&[dims[0], dims[2], dims[1], dims[3]]);
-    let layout = Layout::from_parts(shape, steps.into_iter().collect(), a.layout().offset());
-    Value::copy_of(&Value::from(a.with_layout(layout))).array()
 }
 
 /// How the elements of b are found.
@@ -191,6 +155,7 @@ fn walk(op: &ConvOp) -> Walk {
         ConvMap::Filter => [x, g.groups * g.channels * x],
     };
     let data = op.map == ConvMap::Data;
+    let [a_run, a_skip] = runs(op).map(|n| n as u32);
     Walk {
         dims: dims(g),
         strided: data && g.stride != [1; 3],
@@ -203,6 +168,8 @@ fn walk(op: &ConvOp) -> Walk {
         term_step,
         tops: tops.map(|n| n as u32),
         stride: if data { stride } else { [1; 3] },
+        a_run,
+        a_skip,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 pub(super) use rule::Tile;
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
-use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed};
+use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
 pub(super) use walk::Walk;
 
 /// Bindings of the product kernels before those of the epilogue: a, b and the result.
@@ -125,7 +125,7 @@ fn product(
     let mut words: SmallVec<[u32; 40]> = SmallVec::new();
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
     if let Some(walk) = walk {
-        loads[1] = Load { along_k: walk.along_k, vector: false };
+        loads = walk_loads(walk, loads[0]);
         words.extend(walk.words());
         key.extend(walk.key());
     }
@@ -211,10 +211,15 @@ fn product_text(
             ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
         }
         Variant::Tiled(tile) => {
+            let load_a = match walk {
+                Some(_) => Walk::tiled_run_load(a.vector),
+                None => text::load('a', 0, "a_col", a),
+            };
             let own = vec![
                 ("product", text::tiled_product(tile.each, a.along_k, b.along_k)),
                 ("store", text::tiled_store(tile.each)),
-                ("load_a", text::load('a', 0, "a_col", a)),
+                ("walk_a", walk.map_or(text::EQUAL_A_STEPS.into(), |_| Walk::tiled_runs())),
+                ("load_a", load_a),
                 ("walk_b", walk.map_or(text::EQUAL_STEPS.into(), Walk::tiled_functions)),
                 ("load_b", walk.map_or(text::load('b', 1, "b_row", b), |_| Walk::tiled_load())),
             ];

@@ -1,4 +1,4 @@
-//! The launch of `shaders/conv_direct.wgsl`: one invocation or workgroup for each result.
+//! The launch of `shaders/conv_direct.wgsl`: one invocation or workgroup for four results.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 
 use super::super::matmul::MatmulOp;
 use super::super::matmul_gpu::{OWN_BINDINGS, Walk, finished, params};
-use super::rule::{Direct, GROUP_SIZE, SERIAL_SIZE};
+use super::rule::{Direct, GROUP_SIZE, SERIAL_SIZE, quads};
 use crate::expr::{Emitted, Plan, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
-/// Computes a product with the matrix of a convolution and an uncopied a.
+/// Computes a product with the matrix of a convolution.
 pub(super) fn run(
     gpu: &Arc<Gpu>,
     op: &MatmulOp,
@@ -72,7 +72,7 @@ fn pass(
         workgroup: [size, 1, 1],
         text: &text,
     };
-    let items = (op.out.numel() * splits) as u64;
+    let items = (quads(g) * splits) as u64;
     let grid = Grid::Threads(if how.group { items * u64::from(size) } else { items });
     launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
 }

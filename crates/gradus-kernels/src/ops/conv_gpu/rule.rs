@@ -3,26 +3,27 @@
 use gradus_tensor::gpu::Profile;
 
 use super::super::conv::ConvOp;
+use super::super::matmul::MatmulGeometry;
 use super::super::matmul_gpu::{Choice, choose_walked, pieces};
 use super::geometry;
 
 /// Invocations of a workgroup whose invocations work alone.
 pub(super) const SERIAL_SIZE: u32 = 64;
-/// Invocations of a workgroup that shares a result.
+/// Invocations of a workgroup that shares its results.
 pub(super) const GROUP_SIZE: u32 = 256;
 /// Rows of a product from which on a tile pays.
 const ROWS: usize = 4;
 /// Weights of one tap and group from which on a tile pays.
 const WEIGHTS: usize = 8;
-/// Terms from which on a workgroup shares a result if there are few of them.
+/// Terms from which on a workgroup shares its results if there are few of them.
 const LONG: usize = 512;
-/// Results that keep a device busy with one invocation each.
+/// Invocations that keep a device busy.
 const MANY: usize = 16_384;
 
 /// A kernel and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// One result for each invocation.
+    /// Four results for each invocation.
     Direct(Direct),
     /// A kernel of the matrix product.
     Product(Choice),
@@ -31,10 +32,15 @@ pub(super) enum How {
 /// How the direct kernel is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Direct {
-    /// A workgroup shares a result.
+    /// A workgroup shares four results.
     pub(super) group: bool,
     /// Terms of one piece; all of them, or less where they are split over workgroups.
     pub(super) chunk: usize,
+}
+
+/// How often the direct kernel computes four results of a row.
+pub(super) fn quads(g: &MatmulGeometry) -> usize {
+    g.batch[0] * g.batch[1] * g.m * g.n.div_ceil(4)
 }
 
 /// The rule. Tiles have at least 32 rows on hardware and four on a processor, where an element of
@@ -46,12 +52,12 @@ pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
     if !direct {
         return How::Product(choose_walked(&g, profile));
     }
-    let results = op.out.numel();
-    let group = !profile.software && g.k >= LONG && results < MANY;
+    let quads = quads(&g);
+    let group = !profile.software && g.k >= LONG && quads < MANY;
     let (groups, enough) = match () {
-        () if group => (results, [512, 16 * GROUP_SIZE as usize]),
-        () if profile.software => (results.div_ceil(SERIAL_SIZE as usize), [8, 2048]),
-        () => (results.div_ceil(SERIAL_SIZE as usize), [MANY / SERIAL_SIZE as usize, 128]),
+        () if group => (quads, [512, 16 * GROUP_SIZE as usize]),
+        () if profile.software => (quads.div_ceil(SERIAL_SIZE as usize), [8, 2048]),
+        () => (quads.div_ceil(SERIAL_SIZE as usize), [MANY / SERIAL_SIZE as usize, 128]),
     };
     How::Direct(Direct { group, chunk: pieces(groups, &g, profile, enough) })
 }

@@ -5,7 +5,7 @@
 
 use gradus_tensor::gpu::GpuOptions;
 use gradus_tensor::rng::Generator;
-use gradus_tensor::{Device, Layout};
+use gradus_tensor::{Device, Layout, Shape};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -13,6 +13,7 @@ use super::super::conv::{ConvSpec, conv, conv_data, conv_filter};
 use super::super::matmul_gpu::{Choice, LANES, Tile, Variant};
 use super::rule::Direct;
 use super::*;
+use crate::expr::Value;
 use crate::table::{Binary, Unary};
 
 const MAPS: [ConvMap; 3] = [ConvMap::Forward, ConvMap::Data, ConvMap::Filter];
@@ -77,12 +78,14 @@ fn integers(count: usize, seed: u64) -> Vec<f32> {
     Generator::new(seed).uniform(count).iter().map(|d| (d * 9.0).floor() - 4.0).collect()
 }
 
-/// The values on the GPU, with NaN before and behind.
+/// The values on the GPU, with NaN before and behind. Vectors can be read of shapes whose first
+/// size is even.
 fn there(gpu: &Arc<Gpu>, values: &[f32], shape: &Shape) -> Array {
+    let first = if shape[0].is_multiple_of(2) { 4 } else { 3 };
     let mut all = vec![f32::NAN; values.len() + 7];
-    all[3..3 + values.len()].copy_from_slice(values);
+    all[first..first + values.len()].copy_from_slice(values);
     let host = Array::from_slice(&all, [all.len()]).expect("fits");
-    gpu.upload(&host).expect("memory").with_layout(Layout::dense_at(shape.clone(), 3))
+    gpu.upload(&host).expect("memory").with_layout(Layout::dense_at(shape.clone(), first))
 }
 
 /// Calls `f` with the elements of x, w and y that belong together.
@@ -210,7 +213,7 @@ fn larger_tiles_agree_with_the_definition_under_a_browsers_limits() {
     let options = GpuOptions { web_limits: true, ..GpuOptions::default() };
     let Some(gpu) = opened(Gpu::open(&options)) else { return };
     let strided = Along { stride: 2, padding: (1, 0), more: 11, ..PLAIN };
-    let g = geometry_of([2, 1, 33, 37], &[Along { more: 9, ..PLAIN }, strided]);
+    let g = geometry_of([2, 1, 36, 38], &[Along { more: 9, ..PLAIN }, strided]);
     for map in MAPS {
         let (op, expected) = op(&gpu, &g, map);
         for tile in [Tile::MEDIUM, Tile::LARGE] {
@@ -313,8 +316,7 @@ fn windows_of_one_element_are_a_product_without_copies() {
                 .array()
             });
             compare(&out, &expected, (map, batch));
-            let copies = u64::from(map == ConvMap::Filter && batch > 1);
-            assert_eq!(dispatches, 1 + copies, "{map:?} of {batch}");
+            assert_eq!(dispatches, 1, "{map:?} of {batch}");
         }
     }
 }
@@ -349,6 +351,6 @@ fn what_a_gpu_cannot_do_is_said() {
                     not supported on a GPU";
     assert_eq!(refused(&op), expected);
     op.geometry = g;
-    op.a = Array::alloc(&Device::cpu(), &g.x_shape(), DType::F64).expect("memory");
+    op.a = Array::alloc(&Device::cpu(), g.x_shape(), DType::F64).expect("memory");
     assert!(refused(&op).contains("float64"), "{}", refused(&op));
 }

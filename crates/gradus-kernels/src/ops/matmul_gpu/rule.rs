@@ -3,6 +3,7 @@
 use gradus_tensor::gpu::Profile;
 
 use super::super::matmul::MatmulGeometry;
+use super::Walk;
 
 /// Rows that the skinny kernel can have.
 const SKINNY_ROWS: usize = 4;
@@ -200,6 +201,14 @@ pub(super) fn loads(g: &MatmulGeometry, chunk: usize, firsts: [usize; 2]) -> [Lo
         Load { along_k, vector }
     };
     [load(firsts[0], g.a, [2, 3], g.m), load(firsts[1], g.b, [3, 2], g.n)]
+}
+
+/// The same for a convolution, where the terms of a come in runs and b has no vectors; `a` is how
+/// it would be loaded without the gaps.
+pub(super) fn walk_loads(walk: &Walk, a: Load) -> [Load; 2] {
+    let whole = walk.a_skip == 0 || (walk.a_run.is_multiple_of(4) && walk.a_skip.is_multiple_of(4));
+    let a = Load { along_k: true, vector: a.along_k && a.vector && whole };
+    [a, Load { along_k: walk.along_k, vector: false }]
 }
 
 pub(super) fn batches(g: &MatmulGeometry) -> usize {

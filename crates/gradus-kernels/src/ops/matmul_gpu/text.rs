@@ -78,7 +78,11 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
     let step = if shuffle { "LANES" } else { "1u" };
     out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {step})"));
     if shuffle {
-        out.line(format_args!("let mine = min(k + lane, part.end - 1u) * p.a_col;"));
+        out.line(format_args!("let own = min(k + lane, part.end - 1u);"));
+        out.line(match walked {
+            true => format_args!("let mine = own + own / w.a_run * w.a_skip;"),
+            false => format_args!("let mine = own * p.a_col;"),
+        });
         for i in 0..rows {
             out.line(format_args!("let s{i} = a[r{i} + mine];"));
         }
@@ -99,7 +103,8 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
         if shuffle {
             out.line(format_args!("let a{i} = subgroupShuffle(s{i}, u);"));
         } else {
-            out.line(format_args!("let a{i} = a[r{i} + k * p.a_col];"));
+            let at = if walked { "k + term.top * w.a_skip" } else { "k * p.a_col" };
+            out.line(format_args!("let a{i} = a[r{i} + {at}];"));
         }
         for j in 0..columns {
             out.line(format_args!("x{i}_{j} += a{i} * b{j};"));
@@ -193,6 +198,16 @@ pub(super) fn tiled_store(each: u32) -> String {
     out.text()
 }
 
+/// Hole `walk_a` of `matmul_tiled.wgsl` for elements at equal steps.
+pub(super) const EQUAL_A_STEPS: &str = "\
+alias ATerms = vec4<u32>;
+fn a_terms_of(k: vec4<u32>) -> ATerms {
+    return k;
+}
+fn next_a_terms(terms: ATerms, step: ATerms) -> ATerms {
+    return terms + step;
+}";
+
 /// Hole `walk_b` of `matmul_tiled.wgsl` for elements at equal steps.
 pub(super) const EQUAL_STEPS: &str = "\
 alias Columns = vec4<u32>;
@@ -246,6 +261,7 @@ mod tests {
         holds("matmul_direct", &direct_product(4, 1, false, false));
         holds("matmul_tiled", &tiled_product(4, true, false));
         holds("matmul_tiled", &tiled_store(4));
+        holds("matmul_tiled", EQUAL_A_STEPS);
         holds("matmul_tiled", EQUAL_STEPS);
         holds("matmul_tiled", &load('a', 0, "a_col", single(true)));
         holds("matmul_tiled", &load('b', 1, "b_row", single(false)));

@@ -30,10 +30,13 @@ pub(crate) struct Walk {
     pub(crate) tops: [u32; 2],
     /// What the places must be divided by.
     pub(crate) stride: [u32; 3],
+    /// Terms of a that lie side by side, and how many elements further than that the next are.
+    pub(crate) a_run: u32,
+    pub(crate) a_skip: u32,
 }
 
 /// Words of a walk in the parameter block.
-const WORDS: usize = 26;
+const WORDS: usize = 28;
 
 impl Walk {
     /// The values of the fields: the members of `Walk` in the shader, in order.
@@ -47,6 +50,7 @@ impl Walk {
         words.extend(self.tops);
         words.extend(self.stride.map(inverse));
         words.extend(self.stride.map(u32::trailing_zeros));
+        words.extend([self.a_run, self.a_skip]);
         words
     }
 
@@ -74,7 +78,7 @@ impl Walk {
     pub(crate) fn from_fields() -> String {
         let mut members = Vec::new();
         let mut at = 0;
-        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3] {
+        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1] {
             members.push(match width {
                 3 => format!("vec3<u32>(p.w{at}, p.w{}, p.w{})", at + 1, at + 2),
                 _ => format!("p.w{at}"),
@@ -86,7 +90,41 @@ impl Walk {
 
     /// For the direct kernel, which takes one column and one term at a time.
     pub(super) fn direct_functions(&self) -> String {
-        composed_common("conv", &self.tune(), &[]) + &Walk::from_fields()
+        let kinds = "alias ColumnInt = u32;\nalias TermInt = u32;\nalias Int = u32;\n\
+                     alias Bool = bool;";
+        composed_common("conv", &self.tune(), &[("kinds", kinds)]) + &Walk::from_fields()
+    }
+
+    /// Hole `walk_a` of `matmul_tiled.wgsl`: runs of neighbours with gaps between them.
+    pub(super) fn tiled_runs() -> String {
+        "struct ATerms {\n    k: vec4<u32>,\n    rest: vec4<u32>,\n    skip: vec4<u32>,\n}\n\
+         fn a_terms_of(k: vec4<u32>) -> ATerms {\n    \
+         let w = walk();\n    \
+         return ATerms(k, k % w.a_run, k / w.a_run * w.a_skip);\n}\n\
+         fn next_a_terms(terms: ATerms, step: ATerms) -> ATerms {\n    \
+         let w = walk();\n    \
+         let none = vec4<u32>(0u);\n    \
+         let rest = terms.rest + step.rest;\n    \
+         let over = rest >= vec4<u32>(w.a_run);\n    \
+         let skip = terms.skip + step.skip + select(none, vec4<u32>(w.a_skip), over);\n    \
+         return ATerms(terms.k + step.k, rest - select(none, vec4<u32>(w.a_run), over), skip);\n\
+         }"
+        .into()
+    }
+
+    /// Hole `load_a` of `matmul_tiled.wgsl`.
+    pub(super) fn tiled_run_load(vector: bool) -> String {
+        let (element, load) = match vector {
+            true => ("vec4<f32>", "a[i.x / 4u]"),
+            false => ("f32", "vec4<f32>(a[i.x], a[i.y], a[i.z], a[i.w])"),
+        };
+        format!(
+            "@group(0) @binding(0) var<storage, read> a: array<{element}>;\n\
+             fn load_a(at: vec4<u32>, terms: ATerms, end: u32) -> vec4<f32> {{\n    \
+             let inside = terms.k < vec4<u32>(end);\n    \
+             let i = select(at, at + terms.k + terms.skip, inside);\n    \
+             return select(vec4<f32>(0.0), {load}, inside);\n}}"
+        )
     }
 
     /// Hole `walk_b` of `matmul_tiled.wgsl`: four columns of one term or four terms of one
