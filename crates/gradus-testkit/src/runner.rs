@@ -185,7 +185,7 @@ fn differentiate(group: &Group, case: &Case, outputs: &Outputs, device: &Device)
 
 /// The files store a tensor without dimensions as one of shape `[1]`: NumPy has no contiguous
 /// array of rank 0. Beside a scalar it is read as what it was.
-fn scalar_like(stored: &Array, beside: &Shape) -> Array {
+pub(crate) fn scalar_like(stored: &Array, beside: &Shape) -> Array {
     if beside.rank() == 0 && stored.shape().dims() == [1] {
         return stored.with_layout(Layout::dense(()));
     }

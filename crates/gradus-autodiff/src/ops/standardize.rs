@@ -58,8 +58,8 @@ impl Tensor {
     /// `(x - mean) / √(var + eps)` with mean and biased variance over `dims`; without `center`,
     /// `x / √(mean(x²) + eps)`. The variance is sound for a mean far from zero.
     ///
-    /// *Gradient*: with `r = 1/√(var + eps)`, `r·(g - mean(g) - y·mean(g·y))`; without centring,
-    /// `r·(g - y·mean(g·y))`. *Cost*: two reductions and one pass, in either direction.
+    /// *Gradient*: with `r = 1/√(var + eps)`, `r·(g - mean(g) - y·mean(g·y))`, whose sum over
+    /// `dims` is exactly zero for whoever asks; without centring, `r·(g - y·mean(g·y))`. *Cost*: two reductions and one pass, in either direction.
     ///
     /// ```
     /// use gradus_autodiff::Tensor;
@@ -216,10 +216,17 @@ impl Slope<'_> {
         if let Some(dot) = &sums.dot {
             slope = slope.sub(&self.hat()?.mul(&dot.mul(each)?)?)?;
         }
-        match self.weight {
-            Some(weight) if !self.varies() => slope.mul(&self.statistics.rstd.mul(weight)?),
-            _ => slope.mul(&self.statistics.rstd),
+        let slope = match self.weight {
+            Some(weight) if !self.varies() => slope.mul(&self.statistics.rstd.mul(weight)?)?,
+            _ => slope.mul(&self.statistics.rstd)?,
+        };
+        if !self.over.center || is_grad_enabled() {
+            return Ok(slope);
         }
+        // A constant added to x changes nothing, so the gradient of a bias before the norm is
+        // zero. Said aloud, it is exactly zero: Adam would make whole steps of what rounding
+        // leaves of the sum.
+        Ok(Tensor::constant(slope.value().with_zero_sum(&dims)))
     }
 
     fn of_weight(&self, sums: &Sums, weight: &Tensor) -> Result<Tensor> {

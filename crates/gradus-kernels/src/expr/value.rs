@@ -29,6 +29,8 @@ struct Inner {
     dtype: DType,
     device: Device,
     cost: Cost,
+    /// Bit d: dimension d is one of those over which sums are known to vanish, all together.
+    vanishing: u32,
     state: Mutex<State>,
 }
 
@@ -99,12 +101,35 @@ impl Value {
             },
             depth: 0,
         };
-        Value(Arc::new(Inner { shape, dtype, device, cost, state: Mutex::new(State::Leaf(leaf)) }))
+        Value::with_state(shape, dtype, device, cost, State::Leaf(leaf))
     }
 
     pub(crate) fn lazy(node: Node, shape: Shape, dtype: DType, device: Device, c: Cost) -> Self {
-        let state = Mutex::new(State::Lazy(Arc::new(node)));
-        Value(Arc::new(Inner { shape, dtype, device, cost: c, state }))
+        Value::with_state(shape, dtype, device, c, State::Lazy(Arc::new(node)))
+    }
+
+    fn with_state(shape: Shape, dtype: DType, device: Device, cost: Cost, state: State) -> Self {
+        let state = Mutex::new(state);
+        Value(Arc::new(Inner { shape, dtype, device, cost, vanishing: 0, state }))
+    }
+
+    /// The same elements, with the knowledge that their sum over `dims` is zero, whatever
+    /// rounding left of it: such a sum is a constant.
+    #[must_use]
+    pub fn with_zero_sum(&self, dims: &[usize]) -> Self {
+        let Inner { shape, dtype, device, cost, state, .. } = &*self.0;
+        let vanishing = dims.iter().filter(|&&d| d < 32).fold(0, |mask, d| mask | 1 << d);
+        let state = Mutex::new(state.lock().clone());
+        let (shape, device) = (shape.clone(), device.clone());
+        let (dtype, cost) = (*dtype, *cost);
+        Value(Arc::new(Inner { shape, dtype, device, cost, vanishing, state }))
+    }
+
+    /// Whether the sum over these dimensions is known to be zero.
+    pub(crate) fn sums_to_zero(&self, dims: &[usize]) -> bool {
+        let known = self.0.vanishing;
+        let summed = dims.iter().filter(|&&d| d < 32).fold(0u32, |mask, d| mask | 1 << d);
+        known != 0 && known & !summed == 0
     }
 
     /// A promise with one number everywhere, with that number in every element of `shape`.

@@ -8,6 +8,7 @@ use gradus_nn::{
 
 use super::optimizer::optimizer;
 use crate::call::{Call, Outputs, Row, row};
+use crate::runner::scalar_like;
 
 /// What the names of parameters begin with, in inputs and outputs.
 const PARAM: &str = "param.";
@@ -44,10 +45,16 @@ fn train(c: &Call<'_>, model: &Sequential) -> Result<Outputs> {
     if loss_name != "cross_entropy" {
         return Err(Error::argument("case", "loss", loss_name, "cross_entropy"));
     }
+    let own = model.state_dict()?;
     let mut dict = StateDict::new();
     for (name, tensor) in c.inputs {
         if let Some(name) = name.strip_prefix(PARAM) {
-            dict.insert(name.to_owned(), tensor.array()?);
+            let given = tensor.array()?;
+            let given = match own.get(name) {
+                Some(array) => scalar_like(&given, array.shape()),
+                None => given,
+            };
+            dict.insert(name.to_owned(), given);
         }
     }
     model.load_state_dict(&dict)?;
