@@ -8,6 +8,7 @@ mod chains;
 mod conformance;
 mod faults;
 mod gradients;
+mod layers;
 mod matmul;
 mod memory;
 mod pointwise;
