@@ -9,6 +9,7 @@ mod conformance;
 mod convs;
 mod faults;
 mod gradients;
+mod layers;
 mod matmul;
 mod memory;
 mod pointwise;

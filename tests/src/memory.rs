@@ -1,4 +1,5 @@
-//! Flat memory: ten thousand training steps take no more than three hundred.
+//! Flat memory: ten thousand training steps take no more than three hundred, and five hundred of
+//! a model with states and running estimates no more than a hundred.
 //!
 //! The pools count for a whole process, so each run is a process of its own: this binary again,
 //! with one test.
@@ -6,7 +7,7 @@
 use std::process::Command;
 
 use gradus_autodiff::{Device, Result, Tensor};
-use gradus_nn::{Layer, Linear, Losses, Module, Relu, Sequential};
+use gradus_nn::{BatchNorm1d, Layer, Linear, Losses, Lstm, Module, Relu, Sequential};
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{CpuPool, PoolStats};
 
@@ -31,7 +32,7 @@ fn alone(test: &str) {
 
 /// A network and batches, small enough that the steps cost little.
 struct Run {
-    model: Sequential,
+    model: Box<dyn Layer>,
     optimizer: Adam,
     x: Tensor,
     t: Tensor,
@@ -45,8 +46,20 @@ impl Run {
             .push(Relu)
             .push(Linear::new(8, 3)?)
             .to(device)?;
+        Run::of(Box::new(model), &[5, 4], device)
+    }
+
+    /// The LSTM's states, its weights' many gradients, and the estimates of batch norm.
+    fn with_states(device: &Device) -> Result<Run> {
+        gradus_tensor::rng::manual_seed(7);
+        let lstm = Lstm::new(3, 4)?;
+        let model = Recurrent { lstm, norm: BatchNorm1d::new(4), out: Linear::new(4, 3)? };
+        Run::of(Box::new(model.to(device)?), &[6, 5, 3], device)
+    }
+
+    fn of(model: Box<dyn Layer>, shape: &[usize], device: &Device) -> Result<Run> {
         let optimizer = Adam::new(model.parameters(), 1e-3);
-        let x = Tensor::randn([5, 4], device)?;
+        let x = Tensor::randn(shape, device)?;
         let t = Tensor::from_vec(vec![0i32, 1, 2, 0, 1], [5])?.to(device)?;
         Ok(Run { model, optimizer, x, t })
     }
@@ -64,6 +77,20 @@ impl Run {
             }
         }
         Ok(last)
+    }
+}
+
+#[derive(Module)]
+struct Recurrent {
+    lstm: Lstm,
+    norm: BatchNorm1d,
+    out: Linear,
+}
+
+impl Layer for Recurrent {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (y, _) = self.lstm.forward(x, None)?;
+        self.out.forward(&self.norm.forward(&y.select(0, -1)?)?)
     }
 }
 
@@ -116,4 +143,46 @@ fn steps_on_the_gpu() {
     assert_eq!(settled.bind_groups_created, after.bind_groups_created, "bind groups");
     assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
     assert!(after.dispatches > before.dispatches && last < first, "{last} {first}");
+}
+
+/// Steps of the model with states, and how many of them may still allocate.
+const STATE_STEPS: usize = 500;
+const STATE_WARM_UP: usize = 100;
+
+#[test]
+fn states_take_no_more_memory_with_time() {
+    alone("memory::steps_with_states_on_the_cpu");
+    if gradus_testkit::gpu().is_some() {
+        alone("memory::steps_with_states_on_the_gpu");
+    }
+}
+
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_with_states_on_the_cpu() {
+    let mut run = Run::with_states(&Device::cpu()).expect("a small model");
+    let first = run.steps(STATE_WARM_UP).expect("trains");
+    let before = CpuPool::stats();
+    let last = run.steps(STATE_STEPS - STATE_WARM_UP).expect("trains");
+    let after = CpuPool::stats();
+    assert_eq!(flat(before), flat(after));
+    assert_eq!(before.peak_bytes, after.peak_bytes);
+    assert!(last < first, "{last} {first}");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_with_states_on_the_gpu() {
+    let device = Device::gpu().expect("the parent found it");
+    let gpu = device.as_gpu().expect("it is a GPU");
+    let mut run = Run::with_states(&device).expect("a small model");
+    let first = run.steps(STATE_WARM_UP).expect("trains");
+    let (before, host_before) = (gpu.stats(), CpuPool::stats());
+    let last = run.steps(STATE_STEPS - STATE_WARM_UP).expect("trains");
+    let (after, host_after) = (gpu.stats(), CpuPool::stats());
+    assert_eq!(flat(before.pool), flat(after.pool));
+    assert_eq!(flat(host_before), flat(host_after));
+    assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
+    assert!(last < first, "{last} {first}");
 }

@@ -9,6 +9,16 @@ use crate::tensor::Tensor;
 
 /// The running estimates of batch and instance norm: leaves `[C]` that a call in training
 /// replaces, and one in evaluation reads.
+///
+/// ```
+/// use gradus_autodiff::{RunningStats, Tensor};
+/// let (mean, var) = (Tensor::from_vec(vec![0.0f32], [1])?, Tensor::from_vec(vec![1.0f32], [1])?);
+/// let running = RunningStats { mean: &mean, var: &var, momentum: 0.5 };
+/// let x = Tensor::from_vec(vec![1.0f32, 3.0], [2, 1])?;
+/// x.batch_norm(Some(running), None, None, true, 1e-5)?;
+/// assert_eq!((mean.item()?, var.item()?), (1.0, 1.5));
+/// # Ok::<(), gradus_autodiff::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RunningStats<'a> {
     /// The estimated mean.
@@ -76,6 +86,14 @@ impl Tensor {
     /// Each channel of each example of `[N, C, *]` standardised by itself; else as
     /// [`Tensor::batch_norm`], with `use_input_stats` for its `training`. PyTorch:
     /// `nn.functional.instance_norm` (eps 1e-5). *Source*: arXiv:1607.08022.
+    ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0f32, 3.0, 10.0, 30.0], [1, 2, 2])?;
+    /// let y = x.instance_norm(None, None, None, true, 0.0)?;
+    /// assert_eq!(y.to_vec::<f32>()?, [-1.0, 1.0, -1.0, 1.0]);
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Tensor::batch_norm`].
@@ -153,6 +171,13 @@ impl Tensor {
     /// by itself, then scaled and shifted by `weight` and `bias` `[C]`. PyTorch:
     /// `nn.functional.group_norm` (eps 1e-5). *Source*: arXiv:1803.08494.
     ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0f32, 3.0, 10.0, 30.0], [1, 4])?;
+    /// assert_eq!(x.group_norm(2, None, None, 0.0)?.to_vec::<f32>()?, [-1.0, 1.0, -1.0, 1.0]);
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Kind::Shape` for fewer than two dimensions or parameters that are not `[C]`;
     /// `Kind::Argument` when the groups do not divide the channels.
@@ -185,6 +210,14 @@ impl Tensor {
     /// `x / (k + alpha · mean(x²))^beta` with the mean over `size` neighbouring channels, missing
     /// ones zero. PyTorch: `nn.functional.local_response_norm` (alpha 1e-4, beta 0.75, k 1).
     /// *Source*: Krizhevsky et al., NIPS 2012.
+    ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0f32, 2.0], [1, 2, 1])?;
+    /// let y = x.local_response_norm(2, 2.0, 1.0, 0.0)?;
+    /// assert_eq!(y.to_vec::<f32>()?, [1.0, 0.4]);
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Kind::Shape` for fewer than three dimensions, `Kind::Argument` for size 0.

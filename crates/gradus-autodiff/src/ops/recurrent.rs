@@ -74,6 +74,16 @@ impl Tensor {
     /// gradient as soon as it is complete: what feeds itself, such as the state of a recurrent
     /// layer, would else be computed again at every later step.
     ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// let x = Tensor::scalar(2.0).requires_grad_(true);
+    /// let y = x.square()?.computed()?;
+    /// assert!(y.value().is_computed());
+    /// y.backward()?;
+    /// assert_eq!(x.grad().expect("a leaf").item()?, 4.0);
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What computing the elements can report.
     pub fn computed(&self) -> Result<Tensor> {

@@ -277,5 +277,77 @@ fn additive(mask: &Tensor, dtype: DType) -> Result<Tensor> {
         return mask.to_dtype(dtype);
     }
     let number = |value| Tensor::full((), value, dtype, &mask.device());
-    where_(mask, &number(f64::NEG_INFINITY), &number(0.0))
+    where_(mask, &number(f64::NEG_INFINITY), 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two positions of one head, every projection the identity, biases zero.
+    fn identity() -> MultiheadAttention {
+        let layer = MultiheadAttention::new(2, 1).unwrap();
+        let eye = Tensor::eye(2, &Device::cpu()).unwrap();
+        let thrice = gradus_autodiff::cat(&[&eye, &eye, &eye], 0).unwrap();
+        layer.in_proj_weight.set_value(&thrice).unwrap();
+        layer.out_proj.weight.set_value(&eye).unwrap();
+        layer
+    }
+
+    #[test]
+    fn a_hidden_key_is_not_seen() {
+        let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0], [2, 1, 2]).unwrap();
+        let padding = Tensor::from_vec(vec![false, true], [1, 2]).unwrap();
+        let masks = AttentionMasks { key_padding_mask: Some(&padding), ..Default::default() };
+        let (y, weights) = identity().forward_with_weights(&x, &x, &x, &masks, true).unwrap();
+        assert_eq!(y.to_vec::<f32>().unwrap(), [1.0, 2.0, 1.0, 2.0]);
+        assert_eq!(weights.to_vec::<f32>().unwrap(), [1.0, 0.0, 1.0, 0.0]);
+        let fitting = identity().forward(&x, &x, &x, &masks).unwrap();
+        assert_eq!(fitting.to_vec::<f32>().unwrap(), y.to_vec::<f32>().unwrap());
+    }
+
+    /// As PyTorch 2.15 with `need_weights` false and true.
+    #[test]
+    fn a_query_that_sees_nothing_gets_zeros_or_nan() {
+        let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0], [2, 1, 2]).unwrap();
+        let hidden = Tensor::from_vec(vec![true, true, false, false], [2, 2]).unwrap();
+        let masks = AttentionMasks { attn_mask: Some(&hidden), ..Default::default() };
+        let layer = identity();
+        let y = layer.forward(&x, &x, &x, &masks).unwrap();
+        assert_eq!(y.to_vec::<f32>().unwrap()[..2], [0.0, 0.0]);
+        y.sum_all().unwrap().backward().unwrap();
+        let slopes = layer.in_proj_weight.grad().unwrap().to_vec::<f32>().unwrap();
+        assert!(slopes.iter().all(|v| v.is_finite()), "{slopes:?}");
+        let (y, _) = layer.forward_with_weights(&x, &x, &x, &masks, true).unwrap();
+        let y = y.to_vec::<f32>().unwrap();
+        assert!(y[0].is_nan() && y[1].is_nan() && y[2].is_finite(), "{y:?}");
+    }
+
+    #[test]
+    fn names_are_pytorchs_and_misfits_are_named() {
+        let layer = MultiheadAttention::new(4, 2).unwrap();
+        let names = ["in_proj_bias", "in_proj_weight", "out_proj.bias", "out_proj.weight"];
+        assert!(layer.state_dict().unwrap().keys().eq(names));
+        assert!(MultiheadAttention::new(4, 3).is_err());
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, &Device::cpu());
+        let (x, none) = (zeros(&[3, 2, 4]), AttentionMasks::default());
+        let text = layer.forward(&x, &zeros(&[3, 2, 5]), &x, &none).unwrap_err().to_string();
+        assert!(text.contains("key [3, 2, 5]"), "{text}");
+        let padding = zeros(&[3, 2]);
+        let masks = AttentionMasks { key_padding_mask: Some(&padding), ..none };
+        let text = layer.forward(&x, &x, &x, &masks).unwrap_err().to_string();
+        assert!(text.contains("key_padding_mask [3, 2]"), "{text}");
+    }
+
+    #[test]
+    fn weights_drop_in_training() {
+        let options = MultiheadAttentionOptions { dropout: 1.0, ..Default::default() };
+        let layer = MultiheadAttention::with(4, 2, options).unwrap();
+        let x = Tensor::ones([3, 2, 4], &Device::cpu());
+        let zeros = layer.forward(&x, &x, &x, &AttentionMasks::default()).unwrap();
+        assert_eq!(zeros.to_vec::<f32>().unwrap(), [0.0; 24]);
+        layer.eval();
+        let y = layer.forward(&x, &x, &x, &AttentionMasks::default()).unwrap();
+        assert!(y.to_vec::<f32>().unwrap().iter().any(|&v| v != 0.0));
+    }
 }

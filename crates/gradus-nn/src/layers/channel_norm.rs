@@ -8,6 +8,16 @@ use crate::visit::{Visit, Visitor};
 
 /// Parameters and running estimates of batch and instance norm, one a channel; the layers deref
 /// to it.
+///
+/// ```
+/// use gradus_nn::{BatchNorm1d, Layer, Module, Tensor};
+/// let layer = BatchNorm1d::new(1);
+/// layer.forward(&Tensor::from_vec(vec![10.0f32, 30.0], [2, 1])?)?;
+/// assert_eq!(layer.running_mean.as_ref().expect("tracked").to_vec::<f32>()?, [2.0]);
+/// layer.eval();
+/// assert_eq!(layer.forward(&Tensor::from_vec(vec![2.0f32], [1, 1])?)?.item()?, 0.0);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ChannelNorm {
     /// `[C]`, or none without `affine`.

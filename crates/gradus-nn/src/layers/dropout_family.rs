@@ -10,8 +10,17 @@ use crate::layer::Layer;
 
 /// What every kind of dropout has beside its `forward`.
 macro_rules! dropouts {
-    ($($(#[doc = $doc:expr])* $name:ident;)*) => {$(
+    ($($(#[doc = $doc:expr])* $name:ident $shape:literal;)*) => {$(
         $(#[doc = $doc])*
+        ///
+        /// ```
+        #[doc = concat!("use gradus_nn::{", stringify!($name), ", Layer, Module, Tensor};")]
+        #[doc = concat!("let layer = ", stringify!($name), "::new(0.5)?.seed(7);")]
+        #[doc = concat!("let x = Tensor::from_vec(vec![1.0f32; 8], ", $shape, ")?;")]
+        /// layer.eval();
+        /// assert_eq!(layer.forward(&x)?.to_vec::<f32>()?, [1.0; 8]);
+        /// # Ok::<(), gradus_nn::Error>(())
+        /// ```
         #[derive(Clone, Debug, Module)]
         pub struct $name {
             #[module(flatten)]
@@ -42,19 +51,19 @@ macro_rules! dropouts {
 }
 dropouts! {
     #[doc = "[`Dropout`] of whole channels of `[N, C, L]` or `[C, L]`. PyTorch: `nn.Dropout1d`."]
-    Dropout1d;
+    Dropout1d "[1, 2, 4]";
     #[doc = "[`Dropout`] of whole channels of `[N, C, H, W]`; `[N, C, L]` works too."]
     #[doc = "PyTorch: `nn.Dropout2d` (arXiv:1411.4280)."]
-    Dropout2d;
+    Dropout2d "[1, 2, 2, 2]";
     #[doc = "[`Dropout`] of whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`."]
     #[doc = "PyTorch: `nn.Dropout3d`."]
-    Dropout3d;
+    Dropout3d "[1, 2, 1, 2, 2]";
     #[doc = "Dropout for [`Selu`](crate::Selu): a dropped element becomes that function's lower"]
     #[doc = "limit, and all are scaled and shifted so that mean 0 and variance 1 stay."]
     #[doc = "PyTorch: `nn.AlphaDropout` (arXiv:1706.02515)."]
-    AlphaDropout;
+    AlphaDropout "[8]";
     #[doc = "[`AlphaDropout`] of whole channels of `[N, C, *]`. PyTorch: `nn.FeatureAlphaDropout`."]
-    FeatureAlphaDropout;
+    FeatureAlphaDropout "[1, 2, 4]";
 }
 
 /// The shape of x with everything after the channels of size 1.

@@ -254,3 +254,96 @@ fn hidden_only(
     let (y, State { h, .. }) = core.forward(x, initial, lengths)?;
     Ok((y, h))
 }
+
+#[cfg(test)]
+mod tests {
+    use gradus_tensor::{Device, Kind};
+
+    use super::*;
+
+    fn leaf(values: &[f32], shape: &[usize]) -> Tensor {
+        Tensor::from_slice(values, shape).unwrap()
+    }
+
+    #[test]
+    fn names_and_bounds_are_pytorchs() {
+        let options = RecurrentOptions { num_layers: 2, bidirectional: true, ..Default::default() };
+        let layer = Lstm::with(3, 4, options).unwrap();
+        let names: Vec<String> = layer.named_parameters().into_iter().map(|(n, _)| n).collect();
+        let expected: Vec<String> = ["l0", "l0_reverse", "l1", "l1_reverse"]
+            .iter()
+            .flat_map(|at| {
+                ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map(|w| format!("{w}_{at}"))
+            })
+            .collect();
+        assert_eq!(names, expected);
+        let shapes = [[16, 3], [16, 8]].map(|shape| shape.to_vec());
+        let found = |name: &str| layer.state_dict().unwrap()[name].shape().dims().to_vec();
+        assert_eq!([found("weight_ih_l0"), found("weight_ih_l1_reverse")], shapes);
+        for parameter in layer.parameters() {
+            assert!(parameter.to_vec::<f32>().unwrap().iter().all(|v| v.abs() <= 0.5));
+        }
+        let bare = RecurrentOptions { bias: false, ..Default::default() };
+        assert_eq!(Gru::with(3, 4, bare).unwrap().num_parameters(), 12 * 3 + 12 * 4);
+    }
+
+    /// x = 1, 2 with weights 1 and hidden weight 10: relu gives 1, then 2 + 10·1.
+    #[test]
+    fn a_hand_made_layer_computes_by_hand() {
+        let mut layer =
+            Rnn::with(1, 1, RnnNonlinearity::Relu, RecurrentOptions::default()).unwrap();
+        let weights = &mut layer.weights_mut()[0];
+        weights.weight_ih = leaf(&[1.0], &[1, 1]).into();
+        weights.weight_hh = leaf(&[10.0], &[1, 1]).into();
+        weights.bias_ih = Some(leaf(&[0.25], &[1]).into());
+        weights.bias_hh = Some(leaf(&[-0.25], &[1]).into());
+        let (y, h) = layer.forward(&leaf(&[1.0, 2.0], &[2, 1]), None).unwrap();
+        assert_eq!(y.to_vec::<f32>().unwrap(), [1.0, 12.0]);
+        assert_eq!(h.to_vec::<f32>().unwrap(), [12.0]);
+        y.sum_all().unwrap().backward().unwrap();
+        // dy = 1 and 1 + 10: the first step also feeds the second.
+        let grads = layer.parameters().into_iter().map(|p| p.grad().unwrap().item().unwrap());
+        assert_eq!(grads.collect::<Vec<_>>(), [11.0 + 2.0, 1.0, 12.0, 12.0]);
+    }
+
+    #[test]
+    fn a_padded_sequence_is_the_shorter_sequence() {
+        let options = RecurrentOptions { bidirectional: true, ..Default::default() };
+        let layer = Gru::with(2, 3, options).unwrap();
+        let x = leaf(&[0.5, -1.0, 2.0, 0.25, 9.0, 9.0], &[3, 1, 2]);
+        let (y, h) = layer.forward_packed(&x, None, &[2]).unwrap();
+        let (short, h_short) = layer.forward(&x.narrow(0, 0, 2).unwrap(), None).unwrap();
+        let (y, short) = (y.to_vec::<f32>().unwrap(), short.to_vec::<f32>().unwrap());
+        assert_eq!(y[..12], short);
+        assert_eq!(y[12..], [0.0; 6]);
+        assert_eq!(h.to_vec::<f32>().unwrap(), h_short.to_vec::<f32>().unwrap());
+    }
+
+    #[test]
+    fn dropout_acts_between_layers_in_training_only() {
+        let options = RecurrentOptions { num_layers: 2, dropout: 1.0, ..Default::default() };
+        let layer = Rnn::with(1, 2, RnnNonlinearity::Tanh, options).unwrap();
+        let run = |x: f32| layer.forward(&leaf(&[x], &[1, 1]), None).unwrap().0.to_vec::<f32>();
+        assert_eq!(run(1.0).unwrap(), run(5.0).unwrap());
+        layer.eval();
+        assert_ne!(run(1.0).unwrap(), run(5.0).unwrap());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let layer = Lstm::new(3, 4).unwrap();
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, &Device::cpu());
+        let text = layer.forward(&zeros(&[5, 2, 2]), None).unwrap_err().to_string();
+        assert!(text.contains("lstm: x has 2 features, weight_ih expects 3"), "{text}");
+        let state = zeros(&[1, 1, 4]);
+        let text = layer.forward(&zeros(&[5, 2, 3]), Some((&state, &state))).unwrap_err();
+        assert!(text.to_string().contains("h0 [1, 1, 4], expected [1, 2, 4]"), "{text}");
+        assert!(layer.forward(&zeros(&[0, 2, 3]), None).unwrap_err().is_shape());
+        for lengths in [&[5usize][..], &[0, 5], &[6, 1]] {
+            let error = layer.forward_packed(&zeros(&[5, 2, 3]), None, lengths).unwrap_err();
+            assert!(matches!(error.kind(), Kind::Argument { name: "lengths", .. }), "{error}");
+        }
+        let none = RecurrentOptions { num_layers: 0, ..Default::default() };
+        assert!(Gru::with(1, 1, none).is_err());
+    }
+}

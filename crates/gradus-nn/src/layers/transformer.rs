@@ -79,7 +79,8 @@ impl Layer for TransformerEncoder {
 /// use gradus_nn::{AttentionMasks, Device, Tensor, TransformerDecoder, TransformerOptions};
 /// let options = TransformerOptions { dim_feedforward: 16, ..Default::default() };
 /// let decoder = TransformerDecoder::new(8, 2, 1, options)?;
-/// let (tgt, memory) = (Tensor::ones([4, 3, 8], &Device::cpu()), Tensor::ones([5, 3, 8], &Device::cpu()));
+/// let cpu = Device::cpu();
+/// let (tgt, memory) = (Tensor::ones([4, 3, 8], &cpu), Tensor::ones([5, 3, 8], &cpu));
 /// let causal = AttentionMasks { is_causal: true, ..Default::default() };
 /// let y = decoder.forward(&tgt, &memory, &causal, &AttentionMasks::default())?;
 /// assert_eq!(y.shape().dims(), [4, 3, 8]);
@@ -131,5 +132,47 @@ impl TransformerDecoder {
             x = y.within_layer(&format!("layers.{i}"))?;
         }
         self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward(&x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradus_tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn names_are_pytorchs() {
+        let options = TransformerOptions { dim_feedforward: 4, ..Default::default() };
+        let decoder = TransformerDecoder::new(2, 1, 1, options).unwrap().norm(LayerNorm::new([2]));
+        let mut parts = vec!["self_attn", "multihead_attn"]
+            .into_iter()
+            .flat_map(|attention| {
+                ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
+                    .map(|name| format!("layers.0.{attention}.{name}"))
+            })
+            .collect::<Vec<_>>();
+        for layer in ["linear1", "linear2", "norm1", "norm2", "norm3"] {
+            parts.extend(["weight", "bias"].map(|name| format!("layers.0.{layer}.{name}")));
+        }
+        parts.extend(["norm.weight".to_owned(), "norm.bias".to_owned()]);
+        let names: Vec<String> = decoder.named_parameters().into_iter().map(|(n, _)| n).collect();
+        assert_eq!(names, parts);
+        let bare = TransformerOptions { bias: false, ..options };
+        let encoder = TransformerEncoder::new(2, 1, 1, bare).unwrap();
+        assert!(encoder.state_dict().unwrap().keys().all(|name| name.ends_with("weight")));
+    }
+
+    #[test]
+    fn dropout_acts_in_training_only_and_errors_have_a_path() {
+        let options = TransformerOptions { dim_feedforward: 4, dropout: 0.5, ..Default::default() };
+        let encoder = TransformerEncoder::new(4, 2, 2, options).unwrap();
+        let x = Tensor::randn([3, 2, 4], &Device::cpu()).unwrap();
+        let run = || encoder.forward(&x).unwrap().to_vec::<f32>().unwrap();
+        assert_ne!(run(), run());
+        encoder.eval();
+        assert_eq!(run(), run());
+        let text = encoder.forward(&Tensor::ones([3, 2, 5], &Device::cpu())).unwrap_err();
+        assert!(text.to_string().ends_with("in layers.0.self_attn"), "{text}");
     }
 }

@@ -140,6 +140,17 @@ impl Layer for TransformerEncoderLayer {
 
 /// Self-attention, attention to an encoder's memory, and two linear layers, each around a sum and
 /// a layer norm. PyTorch: `nn.TransformerDecoderLayer`. *Source*: arXiv:1706.03762.
+///
+/// ```
+/// use gradus_nn::{AttentionMasks, Device, Tensor, TransformerDecoderLayer, TransformerOptions};
+/// let options = TransformerOptions { dim_feedforward: 16, ..Default::default() };
+/// let layer = TransformerDecoderLayer::new(8, 2, options)?;
+/// let zeros = |length: usize| Tensor::zeros([length, 3, 8], &Device::cpu());
+/// let causal = AttentionMasks { is_causal: true, ..Default::default() };
+/// let y = layer.forward(&zeros(4), &zeros(5), &causal, &AttentionMasks::default())?;
+/// assert_eq!(y.shape().dims(), [4, 3, 8]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct TransformerDecoderLayer {
     /// Attention of tgt to itself.
