@@ -11,6 +11,7 @@
 //! lie in runs with gaps between them, which kernels step over: nothing is copied.
 
 mod direct;
+mod phases;
 mod rule;
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ fn run_as(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>, how: How) -> Resul
     let product = MatmulOp { geometry: geometry(op), a, b, out: op.out.clone() };
     match how {
         How::Direct(how) => direct::run(gpu, &product, &walk, finish, how),
+        How::Phased(variant) => phases::run(gpu, op, finish, variant),
         How::Product(how) => matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how),
     }
 }
@@ -170,6 +172,7 @@ fn walk(op: &ConvOp) -> Walk {
         stride: if data { stride } else { [1; 3] },
         a_run,
         a_skip,
+        scatter: None,
     }
 }
 

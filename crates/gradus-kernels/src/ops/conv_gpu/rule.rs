@@ -2,9 +2,9 @@
 
 use gradus_tensor::gpu::Profile;
 
-use super::super::conv::ConvOp;
+use super::super::conv::{ConvMap, ConvOp};
 use super::super::matmul::MatmulGeometry;
-use super::super::matmul_gpu::{Choice, choose_walked, pieces};
+use super::super::matmul_gpu::{Choice, Variant, choose_walked, pieces};
 use super::geometry;
 
 /// Invocations of a workgroup whose invocations work alone.
@@ -17,6 +17,9 @@ const ROWS: usize = 4;
 const WEIGHTS: usize = 8;
 /// Terms from which on a workgroup shares its results if there are few of them.
 const LONG: usize = 512;
+/// Multiplications, most of them with zero, from which on the phases of a stride are worth two
+/// launches each; on hardware and on a processor.
+const PHASED: [usize; 2] = [1 << 28, 1 << 21];
 /// Invocations that keep a device busy.
 const MANY: usize = 16_384;
 
@@ -27,6 +30,8 @@ pub(super) enum How {
     Direct(Direct),
     /// A kernel of the matrix product.
     Product(Choice),
+    /// The same for a gradient by x with strides, once for each phase of the stride.
+    Phased(Variant),
 }
 
 /// How the direct kernel is used.
@@ -50,7 +55,13 @@ pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
     let weights = op.geometry.channels * op.geometry.filters;
     let direct = if profile.software { g.m == 1 } else { g.m < ROWS || weights < WEIGHTS };
     if !direct {
-        return How::Product(choose_walked(&g, profile));
+        let how = choose_walked(&g, profile);
+        let strided = op.map == ConvMap::Data && op.geometry.stride != [1; 3];
+        let work = g.batch[0] * g.batch[1] * g.m * g.n * g.k;
+        if strided && how.chunk == g.k && work >= PHASED[usize::from(profile.software)] {
+            return How::Phased(how.variant);
+        }
+        return How::Product(how);
     }
     let quads = quads(&g);
     let group = !profile.software && g.k >= LONG && quads < MANY;
