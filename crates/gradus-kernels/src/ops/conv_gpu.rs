@@ -64,7 +64,8 @@ fn check(op: &ConvOp) -> Result<()> {
     let arrays = [&op.a, &op.b].iter().all(|x| x.layout().span().1 <= most);
     let places = (0..3).all(|d| {
         let last = (g.y[d] - 1) * g.stride[d] + (g.kernel[d] - 1) * g.dilation[d];
-        [g.before[d] + g.x[d], last + g.before[d] + 1].iter().all(|&n| n <= most)
+        let sums = [g.before[d] + g.x[d], last + g.before[d], last.saturating_add(g.stride[d])];
+        sums.iter().all(|&n| n <= most)
     });
     let counts = [g.batch * g.groups, g.batch * g.positions()[1]];
     if !arrays || !places || op.out.numel() > most || counts.iter().any(|&n| n > most) {

@@ -17,11 +17,11 @@ use smallvec::SmallVec;
 use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
-#[cfg(test)]
-pub(super) use rule::Tile;
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
+#[cfg(test)]
+pub(super) use rule::{MOST_TERMS, Tile};
 pub(super) use walk::{Scatter, Walk};
 
 /// Bindings of the product kernels before those of the epilogue: a, b and the result.

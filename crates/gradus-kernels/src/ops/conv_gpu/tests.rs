@@ -34,19 +34,23 @@ fn opened(gpu: Result<Arc<Gpu>>) -> Option<Arc<Gpu>> {
 
 /// One spatial dimension of a case.
 #[derive(Clone, Copy, Debug)]
-struct Along {
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
-    padding: (usize, usize),
+pub(super) struct Along {
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    pub(super) padding: (usize, usize),
     /// Positions of x more than needed.
-    more: usize,
+    pub(super) more: usize,
 }
 
-const PLAIN: Along = Along { kernel: 3, stride: 1, dilation: 1, padding: (1, 1), more: 6 };
+pub(super) const PLAIN: Along =
+    Along { kernel: 3, stride: 1, dilation: 1, padding: (1, 1), more: 6 };
 
 /// The geometry of a case; `sizes` are images, groups, channels and filters of a group.
-fn geometry_of([batch, groups, channels, filters]: [usize; 4], along: &[Along]) -> ConvGeometry {
+pub(super) fn geometry_of(
+    [batch, groups, channels, filters]: [usize; 4],
+    along: &[Along],
+) -> ConvGeometry {
     let x = along.iter().map(|d| {
         let window = (d.kernel - 1) * d.dilation + 1;
         (window + d.more).saturating_sub(d.padding.0 + d.padding.1).max(1)
@@ -134,6 +138,12 @@ fn op(gpu: &Arc<Gpu>, g: &ConvGeometry, map: ConvMap) -> (ConvOp, Vec<f64>) {
     let (a, b) = (integers(sa.numel(), 1), integers(sb.numel(), 2));
     let (x, y) = (there(gpu, &a, &sa), there(gpu, &b, &sb));
     (ConvOp { map, geometry: *g, a: x, b: y, out }, expected(g, map, &a, &b))
+}
+
+/// A convolution for the rule, which reads no elements.
+pub(super) fn placeholder(g: &ConvGeometry, map: ConvMap) -> ConvOp {
+    let empty = Array::alloc(&Device::cpu(), [0], DType::F32).expect("memory");
+    ConvOp { map, geometry: *g, a: empty.clone(), b: empty, out: shapes(g, map)[2].clone() }
 }
 
 /// Every kernel, with all terms in one piece and, given a chunk, in several.
