@@ -79,7 +79,7 @@ fn main(
     if (share == 0u) {
         // Columns past the edge are dropped.
         for (var i = 0u; i < 4u && cols[i] < p.n; i = i + 1u) {
-            let at = copy * p.m * p.n + row * p.c_row + cols[i] * p.c_col;
+            let at = copy * p.c_copy + row * p.c_row + cols[i] * p.c_col;
             out[at] = finish(sum[i], at);
         }
     }

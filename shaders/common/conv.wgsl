@@ -39,6 +39,10 @@ struct Walk {
     // are `a_skip` more elements: `a_run` terms, then a gap.
     a_run: u32,
     a_skip: u32,
+    // Where columns lie in the result, if it has others between them: the first, and elements
+    // from one value of a digit to the next.
+    out_first: u32,
+    out_step: vec3<u32>,
 }
 
 // Columns: their first elements and their places.
@@ -97,6 +101,14 @@ fn terms_at(w: Walk, k: TermInt) -> Terms {
     }
     t.top = rest;
     return t;
+}
+
+// Where a column lies in a row of the result.
+fn scattered(w: Walk, col: u32) -> u32 {
+    let rest = col / w.columns.z;
+    let x = col % w.columns.z * w.out_step.z;
+    let y = rest % w.columns.y * w.out_step.y;
+    return w.out_first + x + y + rest / w.columns.y * w.out_step.x;
 }
 
 // The terms that come `step` later: digit by digit, without a division.

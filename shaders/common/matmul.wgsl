@@ -25,8 +25,10 @@ struct Params {
     b_inner: u32,
     b_row: u32,
     b_col: u32,
+    // Strides of rows and columns, and from one batch or copy of the result to the next.
     c_row: u32,
     c_col: u32,
+    c_copy: u32,
     // @hole params
     // @end
 }
@@ -80,16 +82,23 @@ fn part_of(t: u32, tile_rows: u32, tile_cols: u32) -> Part {
     part.col = (within / height) * tile_cols;
     part.a = p.a_first + outer * p.a_outer + inner * p.a_inner;
     part.b = p.b_first + outer * p.b_outer + inner * p.b_inner;
-    part.c = copy * p.m * p.n;
+    part.c = copy * p.c_copy;
     part.begin = split * p.chunk;
     part.end = min(p.k, part.begin + p.chunk);
     return part;
 }
 
+// Where a column lies in a row of the result.
+// @hole column
+fn place_of_column(col: u32) -> u32 {
+    return col * p.c_col;
+}
+// @end
+
 // Stores one element of a part's tile if it lies inside the result.
 fn put(part: Part, row: u32, col: u32, acc: f32) {
     if (row < p.m && col < p.n) {
-        let at = part.c + row * p.c_row + col * p.c_col;
+        let at = part.c + row * p.c_row + place_of_column(col);
         out[at] = finish(acc, at);
     }
 }

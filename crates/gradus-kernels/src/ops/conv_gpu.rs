@@ -11,6 +11,7 @@
 //! lie in runs with gaps between them, which kernels step over: nothing is copied.
 
 mod direct;
+mod phases;
 mod rule;
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ fn run_as(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>, how: How) -> Resul
     let product = MatmulOp { geometry: geometry(op), a, b, out: op.out.clone() };
     match how {
         How::Direct(how) => direct::run(gpu, &product, &walk, finish, how),
+        How::Phased(variant) => phases::run(gpu, op, finish, variant),
         How::Product(how) => matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how),
     }
 }
@@ -62,7 +64,8 @@ fn check(op: &ConvOp) -> Result<()> {
     let arrays = [&op.a, &op.b].iter().all(|x| x.layout().span().1 <= most);
     let places = (0..3).all(|d| {
         let last = (g.y[d] - 1) * g.stride[d] + (g.kernel[d] - 1) * g.dilation[d];
-        [g.before[d] + g.x[d], last + g.before[d] + 1].iter().all(|&n| n <= most)
+        let sums = [g.before[d] + g.x[d], last + g.before[d], last.saturating_add(g.stride[d])];
+        sums.iter().all(|&n| n <= most)
     });
     let counts = [g.batch * g.groups, g.batch * g.positions()[1]];
     if !arrays || !places || op.out.numel() > most || counts.iter().any(|&n| n > most) {
@@ -170,6 +173,7 @@ fn walk(op: &ConvOp) -> Walk {
         stride: if data { stride } else { [1; 3] },
         a_run,
         a_skip,
+        scatter: None,
     }
 }
 

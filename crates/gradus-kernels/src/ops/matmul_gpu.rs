@@ -17,12 +17,12 @@ use smallvec::SmallVec;
 use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
-#[cfg(test)]
-pub(super) use rule::Tile;
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
-pub(super) use walk::Walk;
+#[cfg(test)]
+pub(super) use rule::{MOST_TERMS, Tile};
+pub(super) use walk::{Scatter, Walk};
 
 /// Bindings of the product kernels before those of the epilogue: a, b and the result.
 pub(super) const OWN_BINDINGS: usize = 3;
@@ -103,8 +103,8 @@ fn check(op: &MatmulOp) -> Result<()> {
     Ok(())
 }
 
-/// Records the product kernel, with `splits` copies of the result in `out`.
-fn product(
+/// Records the product kernel, with copies of the result for all pieces of k in `out`.
+pub(super) fn product(
     gpu: &Arc<Gpu>,
     op: &MatmulOp,
     walk: Option<&Walk>,
@@ -113,7 +113,9 @@ fn product(
     out: &Array,
 ) -> Result<()> {
     let turned;
-    let (g, a, b, c) = if how.swap {
+    let (g, a, b, c) = if let Some(scatter) = walk.and_then(|walk| walk.scatter) {
+        (&op.geometry, &op.a, &op.b, [scatter.row, 1])
+    } else if how.swap {
         turned = transposed(&op.geometry);
         (&turned, &op.b, &op.a, [1, op.geometry.n])
     } else {
@@ -121,7 +123,7 @@ fn product(
     };
     let firsts = [a.layout().offset(), b.layout().offset()];
     let mut loads = loads(g, how.chunk, firsts);
-    let splits = g.k.div_ceil(how.chunk);
+    let splits = g.k.div_ceil(how.chunk).max(1);
     let mut words: SmallVec<[u32; 40]> = SmallVec::new();
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
     if let Some(walk) = walk {
@@ -176,6 +178,7 @@ pub(super) fn params(
         words.extend(strides.map(|stride| stride as u32));
     }
     words.extend(c.map(|stride| stride as u32));
+    words.push((c[0] * g.m).max(c[1] * g.n) as u32);
     words.extend_from_slice(others);
     words
 }
@@ -248,6 +251,7 @@ fn product_text(
         ("params", fields.as_str()),
         ("functions", functions.as_str()),
     ]);
+    holes.extend(walk.and_then(Walk::column).map(|text| ("column", text)));
     holes.extend(own.iter().map(|(hole, text)| (*hole, text.as_str())));
     composed(name, &tune, &holes)
 }

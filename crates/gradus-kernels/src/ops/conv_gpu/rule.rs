@@ -2,9 +2,9 @@
 
 use gradus_tensor::gpu::Profile;
 
-use super::super::conv::ConvOp;
+use super::super::conv::{ConvMap, ConvOp};
 use super::super::matmul::MatmulGeometry;
-use super::super::matmul_gpu::{Choice, choose_walked, pieces};
+use super::super::matmul_gpu::{Choice, Variant, choose_walked, pieces};
 use super::geometry;
 
 /// Invocations of a workgroup whose invocations work alone.
@@ -17,6 +17,11 @@ const ROWS: usize = 4;
 const WEIGHTS: usize = 8;
 /// Terms from which on a workgroup shares its results if there are few of them.
 const LONG: usize = 512;
+/// Multiplications, most of them with zero, for each phase of a stride from which on it is worth
+/// two launches; on hardware and on a processor.
+const PHASED: [usize; 2] = [1 << 26, 1 << 19];
+/// Most phases that are launched.
+const MOST_PHASES: usize = 64;
 /// Invocations that keep a device busy.
 const MANY: usize = 16_384;
 
@@ -27,6 +32,8 @@ pub(super) enum How {
     Direct(Direct),
     /// A kernel of the matrix product.
     Product(Choice),
+    /// The same for a gradient by x with strides, once for each phase of the stride.
+    Phased(Variant),
 }
 
 /// How the direct kernel is used.
@@ -43,14 +50,21 @@ pub(super) fn quads(g: &MatmulGeometry) -> usize {
     g.batch[0] * g.batch[1] * g.m * g.n.div_ceil(4)
 }
 
-/// The rule. Tiles have at least 32 rows on hardware and four on a processor, where an element of
-/// b costs more than what is done with it.
+/// The rule. Tiles have at least 32 rows on hardware; on a processor they can have one, and lose
+/// to the direct kernel only where a group has one channel and one filter.
 pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
     let g = geometry(op);
     let weights = op.geometry.channels * op.geometry.filters;
-    let direct = if profile.software { g.m == 1 } else { g.m < ROWS || weights < WEIGHTS };
+    let direct = if profile.software { weights == 1 } else { g.m < ROWS || weights < WEIGHTS };
     if !direct {
-        return How::Product(choose_walked(&g, profile));
+        let how = choose_walked(&g, profile);
+        let phases: usize = op.geometry.stride.iter().product();
+        let strided = op.map == ConvMap::Data && (2..=MOST_PHASES).contains(&phases);
+        let work = g.batch[0] * g.batch[1] * g.m * g.n * g.k / phases;
+        if strided && how.chunk == g.k && work >= PHASED[usize::from(profile.software)] {
+            return How::Phased(how.variant);
+        }
+        return How::Product(how);
     }
     let quads = quads(&g);
     let group = !profile.software && g.k >= LONG && quads < MANY;
@@ -60,4 +74,70 @@ pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
         () => (quads.div_ceil(SERIAL_SIZE as usize), [MANY / SERIAL_SIZE as usize, 128]),
     };
     How::Direct(Direct { group, chunk: pieces(groups, &g, profile, enough) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::matmul_gpu::{LANES, MOST_TERMS, Tile};
+    use super::super::tests::{PLAIN, geometry_of, placeholder};
+    use super::*;
+
+    fn chosen(map: ConvMap, sizes: [usize; 4], stride: usize, software: bool) -> How {
+        let along = [super::super::tests::Along { stride, more: 56, ..PLAIN }; 2];
+        let profile = Profile {
+            software,
+            subgroup: Some((LANES, LANES)),
+            max_storage_buffers: 8,
+            max_binding_bytes: 128 << 20,
+            max_buffer_bytes: 256 << 20,
+            workgroup_memory: 16 << 10,
+            max_invocations: 256,
+            max_immediate_bytes: None,
+        };
+        choose(&placeholder(&geometry_of(sizes, &along), map), &profile)
+    }
+
+    #[test]
+    fn hardware_computes_few_channels_directly_and_others_by_tiles() {
+        let whole = |variant, chunk| How::Product(Choice { variant, swap: false, chunk });
+        let medium = Variant::Tiled(Tile::MEDIUM);
+        let layer = [8, 1, 64, 64];
+        assert_eq!(chosen(ConvMap::Forward, layer, 1, false), whole(medium, 576));
+        assert_eq!(chosen(ConvMap::Data, layer, 1, false), whole(medium, 576));
+        let How::Product(filter) = chosen(ConvMap::Filter, layer, 1, false) else {
+            panic!("a product");
+        };
+        assert!(filter.chunk < 8 * 57 * 57 && filter.chunk >= 128, "{filter:?}");
+        // Depthwise, and the gradient by an image of three colours.
+        let alone = |chunk| How::Direct(Direct { group: false, chunk });
+        assert_eq!(chosen(ConvMap::Forward, [8, 64, 1, 1], 1, false), alone(9));
+        assert_eq!(chosen(ConvMap::Data, [8, 1, 3, 64], 1, false), alone(576));
+        // Few results with many terms each.
+        let How::Direct(direct) = chosen(ConvMap::Filter, [8, 64, 1, 1], 1, false) else {
+            panic!("directly");
+        };
+        assert!(direct.group, "{direct:?}");
+    }
+
+    #[test]
+    fn large_gradients_with_strides_are_computed_by_phases() {
+        let is_phased =
+            |map, n, software| matches!(chosen(map, [n, 1, 64, 64], 2, software), How::Phased(_));
+        assert!(is_phased(ConvMap::Data, 32, false) && is_phased(ConvMap::Data, 1, true));
+        assert!(!is_phased(ConvMap::Data, 1, false), "launches would cost more");
+        assert!(!is_phased(ConvMap::Forward, 32, false));
+        assert!(!is_phased(ConvMap::Filter, 32, false));
+    }
+
+    #[test]
+    fn no_invocation_of_a_software_adapter_loops_too_often() {
+        for sizes in [[64, 1, 1, 1], [64, 1, 3, 16], [64, 1, 64, 64]] {
+            let chunk = match chosen(ConvMap::Filter, sizes, 1, true) {
+                How::Direct(how) => how.chunk,
+                How::Product(how) => how.chunk,
+                How::Phased(_) => panic!("no gradient by x"),
+            };
+            assert!(chunk <= MOST_TERMS, "{sizes:?}: {chunk}");
+        }
+    }
 }

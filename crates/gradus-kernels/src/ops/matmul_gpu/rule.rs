@@ -115,7 +115,12 @@ pub(super) fn choose(g: &MatmulGeometry, profile: &Profile) -> Choice {
 pub(crate) fn choose_walked(g: &MatmulGeometry, profile: &Profile) -> Choice {
     let few = g.m.min(g.n);
     if profile.software {
-        let variant = direct(g, few, profile.subgroup == Some((LANES, LANES)));
+        let shuffle = profile.subgroup == Some((LANES, LANES));
+        // An element of b costs as much as twenty multiplications, and one of a is shared.
+        let variant = match g.m.next_power_of_two() as u32 {
+            rows @ 1..=8 if few == g.m => Variant::Direct { rows, columns: 4, shuffle },
+            _ => direct(g, few, shuffle),
+        };
         return split(variant, false, g, profile, [8, 2048]);
     }
     split(Variant::Tiled(tile(g, few)), false, g, profile, [128, 128])

@@ -261,6 +261,14 @@ fn split_products_agree_with_the_cpu() {
 }
 
 #[test]
+fn long_sums_are_cut_though_there_are_enough_workgroups() {
+    let Some(gpu) = gpu() else { return };
+    let case = Case { b: dense(true), ..case(70, 300, 70_001) };
+    let [_, op] = ops(&gpu, &case);
+    check(&gpu, &case, choose(&op.geometry, gpu.profile()));
+}
+
+#[test]
 fn more_workgroups_than_one_dimension_holds_are_folded() {
     let Some(gpu) = gpu() else { return };
     let direct = Variant::Direct { rows: 4, columns: 1, shuffle: false };

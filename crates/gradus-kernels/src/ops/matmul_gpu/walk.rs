@@ -33,10 +33,21 @@ pub(crate) struct Walk {
     /// Terms of a that lie side by side, and how many elements further than that the next are.
     pub(crate) a_run: u32,
     pub(crate) a_skip: u32,
+    /// Where columns lie in a row of the result, if they are not neighbours there.
+    pub(crate) scatter: Option<Scatter>,
+}
+
+/// Columns whose digits have steps of their own in the result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scatter {
+    pub(crate) first: u32,
+    pub(crate) steps: [u32; 3],
+    /// Elements of a row of the result.
+    pub(crate) row: usize,
 }
 
 /// Words of a walk in the parameter block.
-const WORDS: usize = 28;
+const WORDS: usize = 32;
 
 impl Walk {
     /// The values of the fields: the members of `Walk` in the shader, in order.
@@ -51,12 +62,22 @@ impl Walk {
         words.extend(self.stride.map(inverse));
         words.extend(self.stride.map(u32::trailing_zeros));
         words.extend([self.a_run, self.a_skip]);
+        let scatter = self.scatter.unwrap_or(Scatter { first: 0, steps: [0; 3], row: 0 });
+        words.push(scatter.first);
+        words.extend(scatter.steps);
         words
     }
 
     /// What the text depends on.
-    pub(crate) fn key(&self) -> [u8; 4] {
-        [b'w', self.dims as u8, u8::from(self.strided), u8::from(self.along_k)]
+    pub(crate) fn key(&self) -> [u8; 5] {
+        let flags = [self.strided, self.along_k, self.scatter.is_some()].map(u8::from);
+        [b'w', self.dims as u8, flags[0], flags[1], flags[2]]
+    }
+
+    /// Hole `column` of `common/matmul.wgsl`, if it is not the usual one.
+    pub(super) fn column(&self) -> Option<&'static str> {
+        self.scatter
+            .map(|_| "fn place_of_column(col: u32) -> u32 {\n    return scattered(walk(), col);\n}")
     }
 
     /// The fields for the parameter block.
@@ -78,7 +99,7 @@ impl Walk {
     pub(crate) fn from_fields() -> String {
         let mut members = Vec::new();
         let mut at = 0;
-        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1] {
+        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1, 1, 3] {
             members.push(match width {
                 3 => format!("vec3<u32>(p.w{at}, p.w{}, p.w{})", at + 1, at + 2),
                 _ => format!("p.w{at}"),
