@@ -18,11 +18,9 @@ mod views;
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;
-pub use interpolate::{Interpolate, InterpolateMode, PerDim};
 pub use joins::{cat, stack};
 pub use pointwise::where_;
 pub(crate) use pointwise::{binary_rule, unary_rule};
-pub use pool::{AvgPoolOptions, MaxPoolOptions};
 pub use softmax::CrossEntropyRows;
 
 use gradus_tensor::{Result, Shape};

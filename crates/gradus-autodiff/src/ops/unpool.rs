@@ -4,8 +4,8 @@ use gradus_kernels::spatial_dims;
 use gradus_tensor::{Error, Problem, Result, Shape};
 
 use super::one;
-use super::pool::MaxPoolOptions;
 use crate::graph::{Keep, record_fn};
+use crate::pool_options::MaxPoolOptions;
 use crate::sizes::Sizes;
 use crate::tensor::Tensor;
 
