@@ -16,8 +16,9 @@ macro_rules! pools {
     ($($d:literal $max:ident $max_with_indices:ident $avg:ident $lp:ident $adaptive_max:ident
         $adaptive_max_with_indices:ident $adaptive_avg:ident;)*) => {
         impl Tensor {$(
-            #[doc = concat!("Maxima of windows over the last ", $d, " dimension(s). PyTorch: `nn.functional.",
-                stringify!($max), "`. *Gradient*: goes where the maximum is; of equal ones, to the first.")]
+            #[doc = concat!("Maxima of windows over the last ", $d, " dimension(s). PyTorch: \
+                `nn.functional.", stringify!($max), "`. *Gradient*: goes where the maximum is; of \
+                equal ones, to the first.")]
             ///
             /// # Errors
             /// `Kind::Shape` for another rank or windows larger than x, `Kind::Argument` for a size
@@ -26,8 +27,8 @@ macro_rules! pools {
                 Ok(self.max_pooled(stringify!($max), &options.into())?.0)
             }
 
-            #[doc = concat!("As [`Tensor::", stringify!($max), "`], with the int32 positions of the \
-                maxima in the flattened plane. PyTorch: `return_indices=True`.")]
+            #[doc = concat!("As [`Tensor::", stringify!($max), "`], with the int32 positions of \
+                the maxima in the flattened plane. PyTorch: `return_indices=True`.")]
             ///
             /// # Errors
             #[doc = concat!("As [`Tensor::", stringify!($max), "`].")]
@@ -42,13 +43,14 @@ macro_rules! pools {
                 `nn.functional.", stringify!($avg), "`. *Gradient*: each element's share.")]
             ///
             /// # Errors
-            #[doc = concat!("As [`Tensor::", stringify!($max), "`]; `Kind::Argument` for a divisor of 0.")]
+            #[doc = concat!("As [`Tensor::", stringify!($max), "`]; `Kind::Argument` for a \
+                divisor of 0.")]
             pub fn $avg(&self, options: impl Into<AvgPoolOptions<$d>>) -> Result<Tensor> {
                 self.avg_pooled(stringify!($avg), &options.into())
             }
 
-            #[doc = concat!("`(Σ x^p)^(1/p)` of windows over the last ", $d, " dimension(s). PyTorch: \
-                `nn.functional.", stringify!($lp), "`, which takes neither padding nor dilation.")]
+            #[doc = concat!("`(Σ x^p)^(1/p)` of windows over the last ", $d, " dimension(s). \
+                PyTorch: `nn.functional.", stringify!($lp), "`, which takes neither padding nor dilation.")]
             ///
             /// # Errors
             #[doc = concat!("As [`Tensor::", stringify!($max), "`].")]

@@ -12,8 +12,8 @@ use crate::tensor::Tensor;
 macro_rules! unpools {
     ($($d:literal $name:ident $pool:ident;)*) => {
         impl Tensor {$(
-            #[doc = concat!("Each element at its position in a plane of zeros: the partial inverse of \
-                [`Tensor::", stringify!($pool), "`], whose options and indices it takes; \
+            #[doc = concat!("Each element at its position in a plane of zeros: the partial inverse \
+                of [`Tensor::", stringify!($pool), "`], whose options and indices it takes; \
                 `output_size` settles the sizes that pool to the same one. PyTorch: \
                 `nn.functional.", stringify!($name), "`.")]
             ///
