@@ -47,6 +47,15 @@ def softmax():
     return lambda: torch.softmax(x, 1)
 
 
+def pooled(pool):
+    x, g = torch.rand(64, 32, 28, 28, requires_grad=True), torch.rand(64, 32, 14, 14)
+
+    def run():
+        x.grad = None
+        (pool(x, 2) * g).sum().backward()
+    return run
+
+
 def total():
     x = torch.rand(LARGE)
     return lambda: x.sum().item()
@@ -127,8 +136,9 @@ def main():
     table = dict(
         mlp_small=lambda: mlp_step([784, 100, 30, 10]), mlp_wide=lambda: mlp_step([784, 512, 512, 10]),
         matmul1024=lambda: matmul(1024), matmul2048=lambda: matmul(2048), pointwise=pointwise,
-        softmax=softmax, sum=total, conv_fwd=lambda: conv(False),
-        conv_fwdbwd=lambda: conv(True), cnn=cnn, dqn_tiny=dqn_tiny, fashion_epoch=lambda: fashion_epoch(a.data))
+        softmax=softmax, sum=total, max_pool=lambda: pooled(F.max_pool2d), avg_pool=lambda: pooled(F.avg_pool2d),
+        conv_fwd=lambda: conv(False), conv_fwdbwd=lambda: conv(True), cnn=cnn, dqn_tiny=dqn_tiny,
+        fashion_epoch=lambda: fashion_epoch(a.data))
     for name, make in table.items():
         if a.workloads and name not in a.workloads:
             continue

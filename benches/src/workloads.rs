@@ -60,6 +60,12 @@ pub static ALL: &[Workload] = &[
     workload("matmul2048", Amount::Flops(2.0 * 2048.0 * 2048.0 * 2048.0), |d| matmul(d, 2048)),
     workload("pointwise", Amount::Bytes(2.0 * 4.0 * LARGE as f64), pointwise),
     workload("softmax", Amount::Bytes(2.0 * 4.0 * 4096.0 * 1024.0), softmax),
+    workload("max_pool", Amount::Bytes(4.0 * 4.5 * POOLED as f64), |d| {
+        pooled(d, |x| x.max_pool2d(2))
+    }),
+    workload("avg_pool", Amount::Bytes(4.0 * 4.5 * POOLED as f64), |d| {
+        pooled(d, |x| x.avg_pool2d(2))
+    }),
     workload("sum", Amount::Bytes(4.0 * LARGE as f64), sum),
     workload("conv_fwd", Amount::Flops(CONV_FLOPS), |d| conv(d, false)),
     workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
@@ -186,6 +192,22 @@ fn softmax(device: &Device) -> Result<Run> {
     let device = device.clone();
     Ok(Box::new(move || {
         x.softmax(1)?.array()?;
+        device.synchronize()
+    }))
+}
+
+/// Elements of a batch of feature maps.
+const POOLED: usize = 64 * 32 * 28 * 28;
+
+/// A pooling of 64 × 32 × 28 × 28 and its gradient.
+fn pooled(device: &Device, pool: fn(&Tensor) -> Result<Tensor>) -> Result<Run> {
+    let x = uniform(device, [64, 32, 28, 28])?.requires_grad_(true);
+    let g = uniform(device, [64, 32, 14, 14])?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        x.zero_grad();
+        pool(&x)?.mul(&g)?.sum_all()?.backward()?;
+        x.grad().map(|dx| dx.array()).transpose()?;
         device.synchronize()
     }))
 }

@@ -24,7 +24,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// How many windows there are, with PyTorch's rule written with signs; `None` for less than one.
+    /// How many windows there are: PyTorch's rule written with signs. `None` for less than one.
     fn count(self, ceil_mode: bool) -> Option<usize> {
         let room =
             (self.size + 2 * self.padding) as f64 - (self.dilation * (self.kernel - 1) + 1) as f64;
@@ -259,7 +259,8 @@ proptest! {
         let x = Naive::whole(&[lead.as_slice(), &[sizes.0, sizes.1]].concat(), seed);
         let shape = [lead.as_slice(), &[output.0, output.1]].concat();
         let span = |i: usize, n: usize, m: usize| {
-            let (start, end) = (i as f64 * n as f64 / m as f64, (i + 1) as f64 * n as f64 / m as f64);
+            let bound = |i: usize| i as f64 * n as f64 / m as f64;
+            let (start, end) = (bound(i), bound(i + 1));
             // Exact enough for numbers of two digits.
             (start + 1e-9).floor() as usize..(end - 1e-9).ceil() as usize
         };
@@ -279,10 +280,10 @@ proptest! {
             all.iter().map(|(_, v)| v).sum::<f64>() / all.len() as f64
         });
         let top = |index: &[usize]| {
-            let better = |best: (usize, f64), next: (usize, f64)| if next.1 > best.1 { next } else { best };
-            walk(index).into_iter().reduce(better).expect("no window is empty")
+            walk(index).into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best }).expect("no window is empty")
         };
-        let (best, place) = (Naive::build(&shape, |i| top(i).1), Naive::build(&shape, |i| top(i).0 as f64));
+        let best = Naive::build(&shape, |i| top(i).1);
+        let place = Naive::build(&shape, |i| top(i).0 as f64);
         for device in devices() {
             let x = x.tensor(&device);
             let y = x.adaptive_avg_pool2d(output).expect("valid");
@@ -308,7 +309,8 @@ proptest! {
         let filters = [Filter::Nearest, Filter::NearestExact, Filter::Linear, Filter::Cubic];
         let bands = match kind {
             0..4 => {
-                let how = Sampling { filter: filters[kind], align_corners, antialias, scale_factor };
+                let filter = filters[kind];
+                let how = Sampling { filter, align_corners, antialias, scale_factor };
                 Bands::sampled("test", &shape, 1, output, how)
             }
             4 => Bands::adaptive_average("test", &shape, 1, output),

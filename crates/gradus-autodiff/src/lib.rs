@@ -13,9 +13,11 @@
 mod backward;
 mod gradcheck;
 mod graph;
+mod interpolate_options;
 mod mode;
 mod operand;
 mod ops;
+mod pool_options;
 mod sizes;
 mod sym;
 mod tensor;
@@ -23,12 +25,14 @@ mod tensor;
 pub use backward::{backward, backward_with, grad};
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result, Shape};
+pub use interpolate_options::{Interpolate, InterpolateMode, PerDim};
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{
-    AvgPoolOptions, ConvOptions, ConvTransposeOptions, CrossEntropyRows, Interpolate,
-    InterpolateMode, MaxPoolOptions, Padding, PerDim, RunningStats, Standardized, arange, cat,
-    einsum, embedding, gru_cell, linspace, lstm_cell, scaled_dot_product_attention, stack, where_,
+    ConvOptions, ConvTransposeOptions, CrossEntropyRows, Padding, RunningStats, Standardized,
+    arange, cat, einsum, embedding, gru_cell, linspace, lstm_cell, scaled_dot_product_attention,
+    stack, where_,
 };
+pub use pool_options::{AvgPoolOptions, MaxPoolOptions};
 pub use sizes::Sizes;
 pub use tensor::{Tensor, update_leaves};

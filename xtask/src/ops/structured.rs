@@ -46,6 +46,7 @@ pub(super) const STRUCTURED: &[(&str, &[Row])] = &[
     ("More reductions", REDUCTIONS),
     ("Products", PRODUCTS),
     ("Softmax and look-up", SOFTMAX),
+    ("Pooling and resampling", POOLING),
     ("Shapes", SHAPES),
     ("Joins, padding and triangles", JOINS),
     ("Indexing and order", INDEXING),
@@ -110,6 +111,58 @@ const SOFTMAX: &[Row] = &[
     ),
 ];
 
+const POOLING: &[Row] = &[
+    row(
+        "max_pool2d",
+        "the largest of every window",
+        Rule("g where the maximum is"),
+        "nn.functional.max_pool2d",
+        "Also 1d and 3d, and `_with_indices`.",
+    ),
+    row(
+        "max_unpool2d",
+        "x at its index, else 0",
+        Rule("g at the index"),
+        "nn.functional.max_unpool2d",
+        "Also 1d and 3d.",
+    ),
+    row(
+        "avg_pool2d",
+        "the mean of every window",
+        Rule("the transposed weights"),
+        "nn.functional.avg_pool2d",
+        "Also 1d and 3d.",
+    ),
+    row(
+        "lp_pool2d",
+        "(Σ x^p)^(1/p) of every window",
+        Parts,
+        "nn.functional.lp_pool2d",
+        "Also 1d and 3d.",
+    ),
+    row(
+        "adaptive_avg_pool2d",
+        "means of windows that divide x",
+        Rule("the transposed weights"),
+        "nn.functional.adaptive_avg_pool2d",
+        "Also 1d and 3d.",
+    ),
+    row(
+        "adaptive_max_pool2d",
+        "the largest of windows that divide x",
+        Rule("g where the maximum is"),
+        "nn.functional.adaptive_max_pool2d",
+        "Also 1d and 3d, and `_with_indices`.",
+    ),
+    row(
+        "interpolate",
+        "weighted sums of neighbours",
+        Rule("the transposed weights"),
+        "nn.functional.interpolate",
+        "Every mode, with antialiasing.",
+    ),
+];
+
 const SHAPES: &[Row] = &[
     row("permute", "dimensions in another order", Rule("the inverse order"), "permute", "View."),
     row("transpose", "two dimensions swapped", Rule("swapped back"), "transpose", "View."),
@@ -136,6 +189,7 @@ const JOINS: &[Row] = &[
     row("tril", "x below a diagonal, else 0", Parts, "tril", "Of matrices."),
     row("triu", "x above a diagonal, else 0", Parts, "triu", "Of matrices."),
     row("pixel_shuffle", "channels to pixels", Parts, "nn.functional.pixel_shuffle", ""),
+    row("pixel_unshuffle", "pixels to channels", Parts, "nn.functional.pixel_unshuffle", ""),
 ];
 
 const INDEXING: &[Row] = &[

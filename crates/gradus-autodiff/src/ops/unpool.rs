@@ -4,16 +4,16 @@ use gradus_kernels::spatial_dims;
 use gradus_tensor::{Error, Problem, Result, Shape};
 
 use super::one;
-use super::pool::MaxPoolOptions;
 use crate::graph::{Keep, record_fn};
+use crate::pool_options::MaxPoolOptions;
 use crate::sizes::Sizes;
 use crate::tensor::Tensor;
 
 macro_rules! unpools {
     ($($d:literal $name:ident $pool:ident;)*) => {
         impl Tensor {$(
-            #[doc = concat!("Each element at its position in a plane of zeros: the partial inverse of \
-                [`Tensor::", stringify!($pool), "`], whose options and indices it takes; \
+            #[doc = concat!("Each element at its position in a plane of zeros: the partial inverse \
+                of [`Tensor::", stringify!($pool), "`], whose options and indices it takes; \
                 `output_size` settles the sizes that pool to the same one. PyTorch: \
                 `nn.functional.", stringify!($name), "`.")]
             ///

@@ -259,28 +259,31 @@ struct Plan<'a> {
     pool: &'a MaxPool,
     /// First element and count of every window, by dimension.
     spans: [Vec<(usize, usize)>; 3],
-    /// Of sliding windows: which results of a row tap `k` of the last dimension reaches, and where
-    /// the first of them lies.
-    taps: Vec<(usize, usize, usize)>,
+    /// Positions before the first column, and of a row with what windows reach on both sides.
+    margin: usize,
+    reach: usize,
+    /// Taps of the last dimension that reach an element.
+    taps: usize,
 }
 
 impl<'a> Plan<'a> {
     fn new(pool: &'a MaxPool) -> Self {
         let spans = [0, 1, 2].map(|d| (0..pool.output[d]).map(|i| pool.span(d, i)).collect());
-        let Windows::Sliding(all) = &pool.windows else {
-            return Plan { pool, spans, taps: Vec::new() };
-        };
-        let (w, input, output) = (all[2], pool.input[2], pool.output[2]);
-        // A tap beyond the input reaches nothing: those are left out.
-        let last = (input + w.padding).div_ceil(w.dilation).min(w.kernel_size);
-        let taps = (0..last).map(|k| {
-            let shift = k * w.dilation;
-            let low = w.padding.saturating_sub(shift).div_ceil(w.stride);
-            let high = (input + w.padding).saturating_sub(shift).div_ceil(w.stride).min(output);
-            (low, high.max(low), (low * w.stride + shift).saturating_sub(w.padding))
-        });
-        Plan { pool, spans, taps: taps.filter(|&(low, high, _)| low < high).collect() }
+        let (mut margin, mut reach, mut taps) = (0, pool.input[2], 0);
+        if let Windows::Sliding([.., w]) = &pool.windows {
+            margin = w.padding;
+            taps = w.kernel_size.min((pool.input[2] + margin).div_ceil(w.dilation));
+            // Whole vectors of results, so that no loop has a remainder.
+            let last = (padded(pool.output[2]) - 1) * w.stride + (taps - 1) * w.dilation;
+            reach = (pool.input[2] + margin).max(last + 1);
+        }
+        Plan { pool, spans, margin, reach, taps }
     }
+}
+
+/// A count of results in whole vectors.
+fn padded(count: usize) -> usize {
+    count.next_multiple_of(8)
 }
 
 fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<(Value, Value)> {
@@ -309,47 +312,93 @@ fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<(Value, Value)> {
     Ok((values.done().into(), indices.done().into()))
 }
 
-vectorised! {
-    /// Rows of results from row `first` on.
-    fn forward_rows<T: Real>(
-        plan: &Plan<'_>,
-        x: &[T],
-        values: &mut [T],
-        indices: &mut [i32],
-        first: usize,
-    ) {
-        let pool = plan.pool;
-        let [_, height, width] = pool.input;
-        let [depths, heights, columns] = pool.output;
-        let rows = values.chunks_exact_mut(columns).zip(indices.chunks_exact_mut(columns));
-        for (r, (values, indices)) in rows.enumerate() {
-            let row = first + r;
-            let x = &x[row / (depths * heights) * pool.plane()..][..pool.plane()];
-            let (z, deep) = plan.spans[0][row / heights % depths];
-            let (y, high) = plan.spans[1][row % heights];
-            let corner = (z * height + y) * width;
-            for (column, (value, index)) in values.iter_mut().zip(indices.iter_mut()).enumerate() {
-                *value = T::NEG_INFINITY;
-                *index = (corner + plan.spans[2][column].0) as i32;
+/// Rows of results from row `first` on: first the maxima of columns, then those of neighbouring
+/// columns. Of equal maxima the first position counts, of NaN the last, in whatever order they
+/// are met.
+fn forward_rows<T: Real>(
+    plan: &Plan<'_>,
+    x: &[T],
+    values: &mut [T],
+    indices: &mut [i32],
+    first: usize,
+) {
+    let pool = plan.pool;
+    let [_, height, width] = pool.input;
+    let [depths, heights, columns] = pool.output;
+    // What lies outside is smaller than everything, or behind it.
+    let mut tops = vec![T::NEG_INFINITY; plan.reach];
+    let mut places = vec![i32::MAX; plan.reach];
+    let mut best = vec![T::NEG_INFINITY; padded(columns)];
+    let mut best_places = vec![i32::MAX; padded(columns)];
+    let rows = values.chunks_exact_mut(columns).zip(indices.chunks_exact_mut(columns));
+    for (r, (values, indices)) in rows.enumerate() {
+        let row = first + r;
+        let x = &x[row / (depths * heights) * pool.plane()..][..pool.plane()];
+        let (z, deep) = plan.spans[0][row / heights % depths];
+        let (y, high) = plan.spans[1][row % heights];
+        for k in 0..deep * high {
+            let z = z + k / high * pool.dilation(0);
+            let y = y + k % high * pool.dilation(1);
+            let at = (z * height + y) * width;
+            let inside = plan.margin..plan.margin + width;
+            let (tops, places) = (&mut tops[inside.clone()], &mut places[inside]);
+            let x = &x[at..at + width];
+            if k == 0 {
+                tops.copy_from_slice(x);
+                places.iter_mut().zip(at as i32..).for_each(|(place, at)| *place = at);
+            } else {
+                taller(x, at as i32, tops, places);
             }
-            for k in 0..deep * high {
-                let z = z + k / high * pool.dilation(0);
-                let y = y + k % high * pool.dilation(1);
-                let start = (z * height + y) * width;
-                let Windows::Sliding(all) = &pool.windows else {
-                    adaptive_row(plan, x, start, values, indices);
-                    continue;
-                };
-                for &(low, high, from) in &plan.taps {
-                    let (values, indices) = (&mut values[low..high], &mut indices[low..high]);
-                    let at = start + from;
-                    match all[2].stride {
-                        1 => larger(x, at, 1, values, indices),
-                        2 => larger(x, at, 2, values, indices),
-                        stride => larger(x, at, stride, values, indices),
+        }
+        match &pool.windows {
+            Windows::Sliding([.., w]) => {
+                best.fill(T::NEG_INFINITY);
+                best_places.fill(i32::MAX);
+                for k in 0..plan.taps {
+                    let from = k * w.dilation;
+                    let (tops, places) = (&tops[from..], &places[from..]);
+                    wider(tops, places, w.stride, &mut best, &mut best_places);
+                }
+                values.copy_from_slice(&best[..columns]);
+                indices.copy_from_slice(&best_places[..columns]);
+            }
+            Windows::Adaptive => {
+                let windows = plan.spans[2].iter().zip(values.iter_mut().zip(indices));
+                for (&(start, count), (value, index)) in windows {
+                    (*value, *index) = (tops[start], places[start]);
+                    for i in start + 1..start + count {
+                        if beats(tops[i], places[i], *value, *index) {
+                            (*value, *index) = (tops[i], places[i]);
+                        }
                     }
                 }
             }
+        }
+    }
+}
+
+vectorised! {
+    /// A further row of elements below columns.
+    fn taller<T: Real>(x: &[T], at: i32, tops: &mut [T], places: &mut [i32]) {
+        for (i, ((&new, top), place)) in x.iter().zip(tops).zip(places).enumerate() {
+            let take = (new > *top) | is_nan(new);
+            *top = if take { new } else { *top };
+            *place = if take { at + i as i32 } else { *place };
+        }
+    }
+
+    /// A further column of every window; windows are `stride` apart.
+    fn wider<T: Real>(
+        tops: &[T],
+        places: &[i32],
+        stride: usize,
+        values: &mut [T],
+        indices: &mut [i32],
+    ) {
+        match stride {
+            1 => strided(tops, places, 1, values, indices),
+            2 => strided(tops, places, 2, values, indices),
+            _ => strided(tops, places, stride, values, indices),
         }
     }
 
@@ -368,38 +417,34 @@ vectorised! {
     }
 }
 
-/// One tap of a row of windows: elements `stride` apart from `at` on.
 #[inline(always)]
-fn larger<T: Real>(x: &[T], at: usize, stride: usize, values: &mut [T], indices: &mut [i32]) {
-    let x = &x[at..][..(values.len() - 1) * stride + 1];
-    for (i, (value, index)) in values.iter_mut().zip(indices).enumerate() {
-        // SAFETY: `x` was just cut to hold the element of the last value.
-        let new = unsafe { *x.get_unchecked(i * stride) };
-        let take = new > *value || is_nan(new);
-        *value = if take { new } else { *value };
-        *index = if take { (at + i * stride) as i32 } else { *index };
-    }
-}
-
-/// A row of adaptive windows, whose sizes differ.
-#[inline(always)]
-fn adaptive_row<T: Real>(
-    plan: &Plan<'_>,
-    x: &[T],
-    start: usize,
+fn strided<T: Real>(
+    tops: &[T],
+    places: &[i32],
+    stride: usize,
     values: &mut [T],
     indices: &mut [i32],
 ) {
-    for (&(first, count), (value, index)) in
-        plan.spans[2].iter().zip(values.iter_mut().zip(indices))
-    {
-        let at = start + first;
-        for (i, &new) in x[at..at + count].iter().enumerate() {
-            if new > *value || is_nan(new) {
-                (*value, *index) = (new, (at + i) as i32);
-            }
-        }
+    let all = (values.len() - 1) * stride + 1;
+    let (tops, places) = (&tops[..all], &places[..all]);
+    for (i, (value, index)) in values.iter_mut().zip(indices).enumerate() {
+        // SAFETY: both were just cut to hold the element of the last value.
+        let (new, at) =
+            unsafe { (*tops.get_unchecked(i * stride), *places.get_unchecked(i * stride)) };
+        let (old, place) = (*value, *index);
+        let take = beats(new, at, old, place);
+        *value = if take { new } else { old };
+        *index = if take { at } else { place };
     }
+}
+
+/// Whether an element goes before another: the larger, NaN being the largest; of equal ones the
+/// first, of NaN the last.
+#[inline(always)]
+fn beats<T: Real>(new: T, at: i32, old: T, place: i32) -> bool {
+    let equal = (new == old) & (at < place);
+    let nan = is_nan(new) & (!is_nan(old) | (at > place));
+    (new > old) | equal | nan
 }
 
 #[inline(always)]

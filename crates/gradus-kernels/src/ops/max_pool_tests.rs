@@ -1,3 +1,5 @@
+//! Max pooling against its definition.
+
 use super::*;
 use crate::ops::lines::checks::{Dice, array, bits, scrambled, values};
 

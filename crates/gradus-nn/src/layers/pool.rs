@@ -45,7 +45,8 @@ macro_rules! windows {
 }
 
 macro_rules! max_pools {
-    ($($d:literal $name:ident $method:ident $with_indices:ident $unpool:ident $unmethod:ident;)*) => {$(
+    ($($d:literal $name:ident $method:ident $with_indices:ident
+        $unpool:ident $unmethod:ident;)*) => {$(
         #[doc = concat!("Maxima of windows, [`Tensor::", stringify!($method), "`] as a layer. \
             PyTorch: `nn.", stringify!($name), "`.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
@@ -80,8 +81,9 @@ macro_rules! max_pools {
             }
         }
 
-        #[doc = concat!("Maxima back to where they were, zeros elsewhere: the partial inverse of [`",
-            stringify!($name), "`] with the same windows. PyTorch: `nn.", stringify!($unpool), "`.")]
+        #[doc = concat!("Maxima back to where they were, zeros elsewhere: the partial inverse of \
+            [`", stringify!($name), "`] with the same windows. PyTorch: `nn.", stringify!($unpool),
+            "`.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
         pub struct $unpool {
             #[module(skip)]

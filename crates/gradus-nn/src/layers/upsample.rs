@@ -85,9 +85,11 @@ macro_rules! shuffles {
 }
 shuffles! {
     PixelShuffle pixel_shuffle upscale_factor
-        "Channels turned into pixels, [`Tensor::pixel_shuffle`] as a layer. PyTorch: `nn.PixelShuffle`.";
+        "Channels turned into pixels, [`Tensor::pixel_shuffle`] as a layer. \
+            PyTorch: `nn.PixelShuffle`.";
     PixelUnshuffle pixel_unshuffle downscale_factor
-        "Pixels turned into channels, [`Tensor::pixel_unshuffle`] as a layer. PyTorch: `nn.PixelUnshuffle`.";
+        "Pixels turned into channels, [`Tensor::pixel_unshuffle`] as a layer. \
+            PyTorch: `nn.PixelUnshuffle`.";
 }
 
 #[cfg(test)]

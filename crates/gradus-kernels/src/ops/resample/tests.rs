@@ -1,3 +1,5 @@
+//! Tables and passes against dense matrices.
+
 use super::*;
 use crate::ops::lines::checks::{Dice, array, assert_close, scrambled, shapes, values};
 use crate::ops::sliding::Sliding;
