@@ -45,6 +45,12 @@ impl Over {
         centred(x, mean)?.square()?.mean(&self.dims, true)
     }
 
+    /// Whether a weight varies along a standardised dimension.
+    fn varies(&self, weight: &Tensor) -> bool {
+        let (shape, rank) = (weight.shape(), weight.rank() as i64);
+        self.dims.iter().any(|d| shape[d.rem_euclid(rank) as usize] != 1)
+    }
+
     fn rstd(&self, var: &Tensor) -> Result<Tensor> {
         var.add(self.eps)?.rsqrt()
     }
@@ -95,9 +101,10 @@ pub(crate) fn standardized(
         }
         let statistics = Statistics { rstd: over.rstd(&var)?, mean, var };
         statistics.rstd.array()?;
-        let mut y = statistics.hat(&x)?;
-        if let Some(weight) = &affine.weight {
-            y = y.mul(weight)?;
+        let mut y = centred(&x, statistics.mean.as_ref())?;
+        match &affine.weight {
+            Some(weight) if over.varies(weight) => y = y.mul(&statistics.rstd)?.mul(weight)?,
+            weight => y = y.mul(&statistics.scale(weight.as_ref())?)?,
         }
         if let Some(bias) = &affine.bias {
             y = y.add(bias)?;
@@ -149,9 +156,10 @@ struct Statistics {
 }
 
 impl Statistics {
-    /// The standardised x, as an expression: it is never stored.
-    fn hat(&self, x: &Tensor) -> Result<Tensor> {
-        centred(x, self.mean.as_ref())?.mul(&self.rstd)
+    /// What multiplies the centred x: `1 / √(var + eps)`, times a weight that is equal along the
+    /// standardised dimensions.
+    fn scale(&self, weight: Option<&Tensor>) -> Result<Tensor> {
+        weight.map_or_else(|| Ok(self.rstd.clone()), |weight| self.rstd.mul(weight))
     }
 }
 
@@ -165,7 +173,8 @@ struct Slope<'a> {
     g: &'a Tensor,
 }
 
-/// Σ g·w and Σ g·w·x̂ over the standardised dimensions, without w where it is equal along them.
+/// Σ g·w and Σ g·w·(x - mean) over the standardised dimensions, without w where it is equal along
+/// them.
 #[derive(Default)]
 struct Sums {
     total: Option<Tensor>,
@@ -173,24 +182,18 @@ struct Sums {
 }
 
 impl Slope<'_> {
-    /// Whether the weight varies along a standardised dimension, as layer norm's does.
-    fn varies(&self) -> bool {
-        self.weight.is_some_and(|weight| {
-            let (shape, rank) = (weight.shape(), weight.rank() as i64);
-            self.over.dims.iter().any(|d| shape[d.rem_euclid(rank) as usize] != 1)
-        })
+    /// The weight, if it varies along a standardised dimension, as layer norm's does.
+    fn varying(&self) -> Option<&Tensor> {
+        self.weight.filter(|weight| self.over.varies(weight))
     }
 
     /// The gradient of the result, times the weight where that cannot be left for later.
     fn weighted(&self) -> Result<Tensor> {
-        match self.weight {
-            Some(weight) if self.varies() => self.g.mul(weight),
-            _ => Ok(self.g.clone()),
-        }
+        self.varying().map_or_else(|| Ok(self.g.clone()), |weight| self.g.mul(weight))
     }
 
-    fn hat(&self) -> Result<Tensor> {
-        self.statistics.hat(self.x)
+    fn centred(&self) -> Result<Tensor> {
+        centred(self.x, self.statistics.mean.as_ref())
     }
 
     fn sums(&self, of_x: bool, of_weight: bool) -> Result<Sums> {
@@ -199,27 +202,30 @@ impl Slope<'_> {
         if of_x && self.over.center {
             sums.total = Some(self.weighted()?.sum(dims, true)?);
         }
-        if of_x || (of_weight && !self.varies()) {
-            sums.dot = Some(self.weighted()?.mul(&self.hat()?)?.sum(dims, true)?);
+        if of_x || (of_weight && self.varying().is_none()) {
+            sums.dot = Some(self.weighted()?.mul(&self.centred()?)?.sum(dims, true)?);
         }
         Ok(sums)
     }
 
+    /// With s the scale, r its part without weight and c the centred x:
+    /// `(g - mean(g))·s - c·(mean(g·c)·r²·s)`. What stands in the last brackets is small.
     fn of_x(&self, sums: &Sums) -> Result<Tensor> {
         let shape = self.x.shape();
         let dims = shape.dims_of("standardize", &self.over.dims)?;
         let each = 1.0 / dims.iter().map(|&d| shape[d]).product::<usize>() as f64;
+        let rstd = &self.statistics.rstd;
+        let plain = self.weight.filter(|_| self.varying().is_none());
+        let scale = self.statistics.scale(plain)?;
         let mut slope = self.weighted()?;
         if let Some(total) = &sums.total {
             slope = slope.sub(&total.mul(each)?)?;
         }
+        slope = slope.mul(&scale)?;
         if let Some(dot) = &sums.dot {
-            slope = slope.sub(&self.hat()?.mul(&dot.mul(each)?)?)?;
+            let bend = dot.mul(each)?.mul(rstd)?.mul(rstd)?.mul(&scale)?;
+            slope = slope.sub(&self.centred()?.mul(&bend)?)?;
         }
-        let slope = match self.weight {
-            Some(weight) if !self.varies() => slope.mul(&self.statistics.rstd.mul(weight)?)?,
-            _ => slope.mul(&self.statistics.rstd)?,
-        };
         if !self.over.center || is_grad_enabled() {
             return Ok(slope);
         }
@@ -230,9 +236,10 @@ impl Slope<'_> {
     }
 
     fn of_weight(&self, sums: &Sums, weight: &Tensor) -> Result<Tensor> {
+        let rstd = &self.statistics.rstd;
         match &sums.dot {
-            Some(dot) if !self.varies() => unbroadcast(dot.clone(), &weight.shape()),
-            _ => unbroadcast(self.g.mul(&self.hat()?)?, &weight.shape()),
+            Some(dot) if self.varying().is_none() => unbroadcast(dot.mul(rstd)?, &weight.shape()),
+            _ => unbroadcast(self.g.mul(&self.centred()?.mul(rstd)?)?, &weight.shape()),
         }
     }
 }

@@ -52,7 +52,7 @@ impl ConvGeometry {
             let problem = Problem::Size { name: "x", got, unit: "channels", other: "w", expected };
             return fail(problem);
         }
-        if w[0] % groups != 0 {
+        if !w[0].is_multiple_of(groups) {
             return fail(Problem::Rule { rule: "groups must divide the output channels" });
         }
         let mut geometry = ConvGeometry::shell(rank, x[0], w, spec);
@@ -92,7 +92,7 @@ impl ConvGeometry {
             let problem = Problem::Size { name: "x", got, unit: "channels", other: "w", expected };
             return fail(problem);
         }
-        if w[0] % spec.groups != 0 {
+        if !w[0].is_multiple_of(spec.groups) {
             return fail(Problem::Rule { rule: "groups must divide the input channels" });
         }
         if output_padding.len() != rank {
