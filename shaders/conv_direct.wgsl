@@ -77,9 +77,10 @@ fn main(
         sum = sums[local];
     }
     if (share == 0u) {
+        let c_at = batch * p.c_batch + split * p.c_split + row * p.c_row;
         // Columns past the edge are dropped.
         for (var i = 0u; i < 4u && cols[i] < p.n; i = i + 1u) {
-            let at = copy * p.c_copy + row * p.c_row + cols[i] * p.c_col;
+            let at = c_at + cols[i] * p.c_col;
             out[at] = finish(sum[i], at);
         }
     }

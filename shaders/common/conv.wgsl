@@ -42,6 +42,7 @@ struct Walk {
     // Where columns lie in the result, if it has others between them: the first, and elements
     // from one value of a digit to the next.
     out_first: u32,
+    out_top: u32,
     out_step: vec3<u32>,
 }
 
@@ -105,10 +106,17 @@ fn terms_at(w: Walk, k: TermInt) -> Terms {
 
 // Where a column lies in a row of the result.
 fn scattered(w: Walk, col: u32) -> u32 {
-    let rest = col / w.columns.z;
-    let x = col % w.columns.z * w.out_step.z;
-    let y = rest % w.columns.y * w.out_step.y;
-    return w.out_first + x + y + rest / w.columns.y * w.out_step.x;
+    var at = w.out_first + col % w.columns.z * w.out_step.z;
+    var rest = col / w.columns.z;
+    if (DIMS > 1u) {
+        at = at + rest % w.columns.y * w.out_step.y;
+        rest = rest / w.columns.y;
+    }
+    if (DIMS > 2u) {
+        at = at + rest % w.columns.x * w.out_step.x;
+        rest = rest / w.columns.x;
+    }
+    return at + rest * w.out_top;
 }
 
 // The terms that come `step` later: digit by digit, without a division.

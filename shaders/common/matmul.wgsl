@@ -25,10 +25,11 @@ struct Params {
     b_inner: u32,
     b_row: u32,
     b_col: u32,
-    // Strides of rows and columns, and from one batch or copy of the result to the next.
+    // Strides of rows, columns and batches of the result, and of its copies.
     c_row: u32,
     c_col: u32,
-    c_copy: u32,
+    c_batch: u32,
+    c_split: u32,
     // @hole params
     // @end
 }
@@ -82,7 +83,7 @@ fn part_of(t: u32, tile_rows: u32, tile_cols: u32) -> Part {
     part.col = (within / height) * tile_cols;
     part.a = p.a_first + outer * p.a_outer + inner * p.a_inner;
     part.b = p.b_first + outer * p.b_outer + inner * p.b_inner;
-    part.c = copy * p.c_copy;
+    part.c = batch * p.c_batch + split * p.c_split;
     part.begin = split * p.chunk;
     part.end = min(p.k, part.begin + p.chunk);
     return part;

@@ -24,9 +24,9 @@ use gradus_tensor::{Array, DType, Kind, Result};
 
 use super::conv::{ConvGeometry, ConvMap, ConvOp};
 use super::matmul::{MatmulGeometry, MatmulOp};
-use super::matmul_gpu::{self, Walk};
+use super::matmul_gpu::{self, Scatter, Walk};
 use crate::expr::Plan;
-use rule::{How, choose};
+use rule::{How, choose, is_merged};
 
 /// Computes a convolution or gradient; `finish` is applied to each element.
 ///
@@ -35,20 +35,27 @@ use rule::{How, choose};
 /// what compiling and recording can report.
 pub(super) fn run(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>) -> Result<Array> {
     check(op)?;
-    if let Some(product) = pointwise(op) {
+    if !is_merged(op, gpu.profile())
+        && let Some(product) = pointwise(op)
+    {
         return matmul_gpu::run(gpu, &product, finish);
     }
     run_as(gpu, op, finish, choose(op, gpu.profile()))
 }
 
 fn run_as(gpu: &Arc<Gpu>, op: &ConvOp, finish: Option<&Plan>, how: How) -> Result<Array> {
-    let walk = walk(op);
+    let (geometry, walk) = match how {
+        How::Merged(_) => merged(op),
+        _ => (geometry(op), walk(op)),
+    };
     let [a, b] = operands(op).map(Array::clone);
-    let product = MatmulOp { geometry: geometry(op), a, b, out: op.out.clone() };
+    let product = MatmulOp { geometry, a, b, out: op.out.clone() };
     match how {
         How::Direct(how) => direct::run(gpu, &product, &walk, finish, how),
         How::Phased(variant) => phases::run(gpu, op, finish, variant),
-        How::Product(how) => matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how),
+        How::Product(how) | How::Merged(how) => {
+            matmul_gpu::run_as(gpu, &product, Some(&walk), finish, how)
+        }
     }
 }
 
@@ -121,6 +128,24 @@ fn geometry(op: &ConvOp) -> MatmulGeometry {
     let [image, channels] = [b[0] * g.groups, b[1]].map(|n| n as isize);
     let (a, b) = ([0, group, row, 1], [image, channels, 0, 0]);
     MatmulGeometry { batch: [batch, g.groups], m, n, k, a, b }
+}
+
+/// The product with the positions of all images as columns, for any map but the gradient by w.
+fn merged(op: &ConvOp) -> (MatmulGeometry, Walk) {
+    let single = geometry(op);
+    let g = &op.geometry;
+    let sizes = if op.map == ConvMap::Data { g.x } else { g.y };
+    let mut walk = walk(op);
+    walk.tops[0] = single.b[0] as u32;
+    walk.scatter = Some(Scatter {
+        first: 0,
+        top: (g.groups * single.m * single.n) as u32,
+        steps: [sizes[1] * sizes[2], sizes[2], 1].map(|n| n as u32),
+        row: single.n,
+    });
+    let mut geometry = MatmulGeometry { batch: [1, g.groups], n: g.batch * single.n, ..single };
+    geometry.b[0] = 0;
+    (geometry, walk)
 }
 
 /// Terms of a that lie side by side, and how many elements further the next are.

@@ -113,13 +113,14 @@ pub(super) fn product(
     out: &Array,
 ) -> Result<()> {
     let turned;
+    let [m, n] = [op.geometry.m, op.geometry.n];
     let (g, a, b, c) = if let Some(scatter) = walk.and_then(|walk| walk.scatter) {
-        (&op.geometry, &op.a, &op.b, [scatter.row, 1])
+        (&op.geometry, &op.a, &op.b, [scatter.row, 1, m * scatter.row])
     } else if how.swap {
         turned = transposed(&op.geometry);
-        (&turned, &op.b, &op.a, [1, op.geometry.n])
+        (&turned, &op.b, &op.a, [1, n, m * n])
     } else {
-        (&op.geometry, &op.a, &op.b, [op.geometry.n, 1])
+        (&op.geometry, &op.a, &op.b, [n, 1, m * n])
     };
     let firsts = [a.layout().offset(), b.layout().offset()];
     let mut loads = loads(g, how.chunk, firsts);
@@ -168,7 +169,7 @@ pub(super) fn params(
     g: &MatmulGeometry,
     (chunk, splits): (usize, usize),
     firsts: [usize; 2],
-    c: [usize; 2],
+    c: [usize; 3],
     others: &[u32],
 ) -> SmallVec<[u32; 40]> {
     let sizes = [g.m, g.n, g.k, g.batch[1], batches(g), splits, chunk];
@@ -178,7 +179,7 @@ pub(super) fn params(
         words.extend(strides.map(|stride| stride as u32));
     }
     words.extend(c.map(|stride| stride as u32));
-    words.push((c[0] * g.m).max(c[1] * g.n) as u32);
+    words.push((batches(g) * g.m * g.n) as u32);
     words.extend_from_slice(others);
     words
 }

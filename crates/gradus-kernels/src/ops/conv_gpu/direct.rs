@@ -43,7 +43,7 @@ fn pass(
     let mut words = walk.words();
     words.extend_from_slice(&parts.words);
     let firsts = [op.a.layout().offset(), op.b.layout().offset()];
-    let params = params(g, (how.chunk, splits), firsts, [g.n, 1], &words);
+    let params = params(g, (how.chunk, splits), firsts, [g.n, 1, g.m * g.n], &words);
     let mut buffers: SmallVec<[&Arc<GpuBuffer>; 8]> = SmallVec::new();
     buffers.extend([&op.a, &op.b, out].into_iter().filter_map(Array::gpu_buffer));
     buffers.extend(&parts.buffers);

@@ -81,6 +81,7 @@ fn product(op: &ConvOp, along: &[Along; 3]) -> Result<(MatmulOp, Walk)> {
     let x_steps = [g.x[1] * g.x[2], g.x[2], 1];
     let scatter = Scatter {
         first: (0..3).map(|d| along[d].first * x_steps[d]).sum::<usize>() as u32,
+        top: 0,
         steps: [0, 1, 2].map(|d| (g.stride[d] * x_steps[d]) as u32),
         row: whole.n,
     };

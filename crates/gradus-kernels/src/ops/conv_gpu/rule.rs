@@ -5,7 +5,7 @@ use gradus_tensor::gpu::Profile;
 use super::super::conv::{ConvMap, ConvOp};
 use super::super::matmul::MatmulGeometry;
 use super::super::matmul_gpu::{Choice, Variant, choose_walked, pieces};
-use super::geometry;
+use super::{geometry, merged};
 
 /// Invocations of a workgroup whose invocations work alone.
 pub(super) const SERIAL_SIZE: u32 = 64;
@@ -32,6 +32,8 @@ pub(super) enum How {
     Direct(Direct),
     /// A kernel of the matrix product.
     Product(Choice),
+    /// The same, with the positions of all images as the columns of one product.
+    Merged(Choice),
     /// The same for a gradient by x with strides, once for each phase of the stride.
     Phased(Variant),
 }
@@ -50,6 +52,17 @@ pub(super) fn quads(g: &MatmulGeometry) -> usize {
     g.batch[0] * g.batch[1] * g.m * g.n.div_ceil(4)
 }
 
+/// Whether the positions of one image would leave too much of a tile empty. On a processor,
+/// finding a column's place costs more.
+pub(super) fn is_merged(op: &ConvOp, profile: &Profile) -> bool {
+    let columns = geometry(op).n;
+    let wasteful = match profile.software {
+        true => columns.next_multiple_of(32) * 2 >= columns * 3,
+        false => columns.next_multiple_of(64) * 4 >= columns * 5,
+    };
+    op.map != ConvMap::Filter && op.geometry.batch > 1 && wasteful
+}
+
 /// The rule. Tiles have at least 32 rows on hardware; on a processor they can have one, and lose
 /// to the direct kernel only where a group has one channel and one filter.
 pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
@@ -57,6 +70,9 @@ pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
     let weights = op.geometry.channels * op.geometry.filters;
     let direct = if profile.software { weights == 1 } else { g.m < ROWS || weights < WEIGHTS };
     if !direct {
+        if is_merged(op, profile) {
+            return How::Merged(choose_walked(&merged(op).0, profile));
+        }
         let how = choose_walked(&g, profile);
         let phases: usize = op.geometry.stride.iter().product();
         let strided = op.map == ConvMap::Data && (2..=MOST_PHASES).contains(&phases);
@@ -82,9 +98,8 @@ mod tests {
     use super::super::tests::{PLAIN, geometry_of, placeholder};
     use super::*;
 
-    fn chosen(map: ConvMap, sizes: [usize; 4], stride: usize, software: bool) -> How {
-        let along = [super::super::tests::Along { stride, more: 56, ..PLAIN }; 2];
-        let profile = Profile {
+    fn profile(software: bool) -> Profile {
+        Profile {
             software,
             subgroup: Some((LANES, LANES)),
             max_storage_buffers: 8,
@@ -93,8 +108,12 @@ mod tests {
             workgroup_memory: 16 << 10,
             max_invocations: 256,
             max_immediate_bytes: None,
-        };
-        choose(&placeholder(&geometry_of(sizes, &along), map), &profile)
+        }
+    }
+
+    fn chosen(map: ConvMap, sizes: [usize; 4], stride: usize, software: bool) -> How {
+        let along = [super::super::tests::Along { stride, more: 56, ..PLAIN }; 2];
+        choose(&placeholder(&geometry_of(sizes, &along), map), &profile(software))
     }
 
     #[test]
@@ -120,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn images_that_would_leave_tiles_empty_are_merged() {
+        let along = [super::super::tests::Along { more: 3, ..PLAIN }; 2];
+        let merged = |map, batch, software| {
+            let op = placeholder(&geometry_of([batch, 1, 64, 64], &along), map);
+            matches!(choose(&op, &profile(software)), How::Merged(_))
+        };
+        for software in [false, true] {
+            assert!(merged(ConvMap::Forward, 2, software) && merged(ConvMap::Data, 2, software));
+            assert!(!merged(ConvMap::Forward, 1, software), "one image");
+            assert!(!merged(ConvMap::Filter, 2, software), "positions are terms");
+        }
+        let large = chosen(ConvMap::Forward, [8, 1, 64, 64], 1, false);
+        assert!(matches!(large, How::Product(_)), "{large:?}");
+    }
+
+    #[test]
     fn large_gradients_with_strides_are_computed_by_phases() {
         let is_phased =
             |map, n, software| matches!(chosen(map, [n, 1, 64, 64], 2, software), How::Phased(_));
@@ -135,7 +170,7 @@ mod tests {
             let chunk = match chosen(ConvMap::Filter, sizes, 1, true) {
                 How::Direct(how) => how.chunk,
                 How::Product(how) => how.chunk,
-                How::Phased(_) => panic!("no gradient by x"),
+                How::Merged(_) | How::Phased(_) => panic!("neither has images as terms"),
             };
             assert!(chunk <= MOST_TERMS, "{sizes:?}: {chunk}");
         }

@@ -41,13 +41,14 @@ pub(crate) struct Walk {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scatter {
     pub(crate) first: u32,
+    pub(crate) top: u32,
     pub(crate) steps: [u32; 3],
     /// Elements of a row of the result.
     pub(crate) row: usize,
 }
 
 /// Words of a walk in the parameter block.
-const WORDS: usize = 32;
+const WORDS: usize = 33;
 
 impl Walk {
     /// The values of the fields: the members of `Walk` in the shader, in order.
@@ -62,8 +63,8 @@ impl Walk {
         words.extend(self.stride.map(inverse));
         words.extend(self.stride.map(u32::trailing_zeros));
         words.extend([self.a_run, self.a_skip]);
-        let scatter = self.scatter.unwrap_or(Scatter { first: 0, steps: [0; 3], row: 0 });
-        words.push(scatter.first);
+        let scatter = self.scatter.unwrap_or(Scatter { first: 0, top: 0, steps: [0; 3], row: 0 });
+        words.extend([scatter.first, scatter.top]);
         words.extend(scatter.steps);
         words
     }
@@ -99,7 +100,7 @@ impl Walk {
     pub(crate) fn from_fields() -> String {
         let mut members = Vec::new();
         let mut at = 0;
-        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1, 1, 3] {
+        for width in [3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1, 1, 1, 3] {
             members.push(match width {
                 3 => format!("vec3<u32>(p.w{at}, p.w{}, p.w{})", at + 1, at + 2),
                 _ => format!("p.w{at}"),
