@@ -24,10 +24,10 @@ impl Geometry {
     /// Sizes of the result; none where the kernel does not fit.
     fn y(&self) -> Option<[usize; 3]> {
         let mut y = [0; 3];
-        for d in 0..3 {
+        for (d, y) in y.iter_mut().enumerate() {
             let padded = self.x[d] + self.padding[d].0 + self.padding[d].1;
             let window = (self.kernel[d] - 1) * self.dilation[d] + 1;
-            y[d] = padded.checked_sub(window)? / self.stride[d] + 1;
+            *y = padded.checked_sub(window)? / self.stride[d] + 1;
         }
         Some(y)
     }
@@ -114,8 +114,8 @@ fn geometries() -> impl Strategy<Value = Geometry> {
             dilation: [1; 3],
             padding: [(0, 0); 3],
         };
-        for d in 3 - rank..3 {
-            let (x, kernel, stride, dilation, padding) = dims[d];
+        for (d, dim) in dims.iter().enumerate().skip(3 - rank) {
+            let &(x, kernel, stride, dilation, padding) = dim;
             geometry.x[d] = x;
             geometry.kernel[d] = kernel;
             geometry.stride[d] = stride;
@@ -159,9 +159,11 @@ proptest! {
     }
 }
 
+/// Batch, groups, channels and filters of a group, height and width, kernel.
+type Layout = (usize, usize, [usize; 2], [usize; 2], usize);
+
 /// Geometries with several tiles, threads, splits and kinds of kernels.
-const LARGE: &[(usize, usize, [usize; 2], [usize; 2], usize)] = &[
-    // batch, groups, channels and filters of a group, height and width, kernel
+const LARGE: &[Layout] = &[
     (2, 1, [16, 24], [40, 37], 3),
     (9, 1, [1, 32], [28, 28], 3),
     (1, 1, [64, 48], [31, 16], 3),

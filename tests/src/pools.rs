@@ -159,7 +159,7 @@ fn leaf(x: &Naive, device: &Device) -> Tensor {
 
 /// The gradient of `Σ weights · y` by x.
 fn slope(x: &Tensor, y: &Tensor, weights: &Naive) -> Vec<f64> {
-    let loss = y.mul(&weights.tensor(&y.device())).and_then(|y| y.sum_all());
+    let loss = y.mul(weights.tensor(&y.device())).and_then(|y| y.sum_all());
     loss.and_then(|loss| loss.backward()).expect("differentiable");
     values(&x.grad().expect("a leaf has a gradient"))
 }
@@ -280,7 +280,9 @@ proptest! {
             all.iter().map(|(_, v)| v).sum::<f64>() / all.len() as f64
         });
         let top = |index: &[usize]| {
-            walk(index).into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best }).expect("no window is empty")
+            let mut all = walk(index).into_iter();
+            let first = all.next().expect("no window is empty");
+            all.fold(first, |best, next| if next.1 > best.1 { next } else { best })
         };
         let best = Naive::build(&shape, |i| top(i).1);
         let place = Naive::build(&shape, |i| top(i).0 as f64);

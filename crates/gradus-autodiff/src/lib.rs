@@ -11,6 +11,7 @@
 //! ```
 
 mod backward;
+mod conv_options;
 mod gradcheck;
 mod graph;
 mod interpolate_options;
@@ -23,15 +24,15 @@ mod sym;
 mod tensor;
 
 pub use backward::{backward, backward_with, grad};
+pub use conv_options::{ConvOptions, ConvTransposeOptions, Padding};
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result, Shape};
 pub use interpolate_options::{Interpolate, InterpolateMode, PerDim};
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{
-    ConvOptions, ConvTransposeOptions, CrossEntropyRows, Padding, RunningStats, Standardized,
-    arange, cat, einsum, embedding, gru_cell, linspace, lstm_cell, scaled_dot_product_attention,
-    stack, where_,
+    CrossEntropyRows, RunningStats, Standardized, arange, cat, einsum, embedding, gru_cell,
+    linspace, lstm_cell, scaled_dot_product_attention, stack, where_,
 };
 pub use pool_options::{AvgPoolOptions, MaxPoolOptions};
 pub use sizes::Sizes;

@@ -46,7 +46,10 @@ pub(super) const STRUCTURED: &[(&str, &[Row])] = &[
     ("More reductions", REDUCTIONS),
     ("Products", PRODUCTS),
     ("Softmax and look-up", SOFTMAX),
+    ("Convolutions", CONVOLUTIONS),
     ("Pooling and resampling", POOLING),
+    ("Norms", NORMS),
+    ("Recurrence and attention", RECURRENCE),
     ("Shapes", SHAPES),
     ("Joins, padding and triangles", JOINS),
     ("Indexing and order", INDEXING),
@@ -109,6 +112,90 @@ const SOFTMAX: &[Row] = &[
         "nn.functional.cosine_similarity",
         "Along a dimension.",
     ),
+];
+
+const CONVOLUTIONS: &[Row] = &[
+    row(
+        "conv2d",
+        "Σ x·w over channels and window",
+        Rule("dx transposed with w, dw of x with g"),
+        "nn.functional.conv2d",
+        "Also `conv1d`, `conv3d`, and `conv` of any number of dimensions.",
+    ),
+    row(
+        "conv_transpose2d",
+        "each x times w, added in its window",
+        Rule("dx convolved with w, dw of g with x"),
+        "nn.functional.conv_transpose2d",
+        "Also `conv_transpose1d`, `conv_transpose3d`, and `conv_transpose`.",
+    ),
+    row("unfold", "windows as columns", Parts, "nn.functional.unfold", "Of images."),
+    row("fold", "columns added in their windows", Parts, "nn.functional.fold", "To images."),
+];
+
+const NORMS: &[Row] = &[
+    row(
+        "standardize",
+        "(x - mean) / √(var + eps)",
+        Rule("r·(g - mean(g) - y·mean(g·y))"),
+        "",
+        "What the norms are made of: two reductions and one pass, in either direction.",
+    ),
+    row(
+        "batch_norm",
+        "standardised over all but the channels",
+        Rule("as `standardize`"),
+        "nn.functional.batch_norm",
+        "With running statistics.",
+    ),
+    row(
+        "layer_norm",
+        "standardised over the last dimensions",
+        Rule("as `standardize`"),
+        "nn.functional.layer_norm",
+        "",
+    ),
+    row(
+        "instance_norm",
+        "standardised over the positions",
+        Rule("as `standardize`"),
+        "nn.functional.instance_norm",
+        "",
+    ),
+    row(
+        "group_norm",
+        "standardised over groups of channels",
+        Rule("as `standardize`"),
+        "nn.functional.group_norm",
+        "",
+    ),
+    row(
+        "rms_norm",
+        "x / √(mean(x²) + eps)",
+        Rule("as `standardize`"),
+        "nn.functional.rms_norm",
+        "",
+    ),
+    row(
+        "local_response_norm",
+        "x / (k + alpha·mean(x²))^beta",
+        Parts,
+        "nn.functional.local_response_norm",
+        "Over neighbouring channels.",
+    ),
+];
+
+const RECURRENCE: &[Row] = &[
+    row("lstm_cell", "one step of an LSTM", Parts, "nn.LSTMCell", "Of precomputed gates."),
+    row("gru_cell", "one step of a GRU", Parts, "nn.GRUCell", "Of precomputed gates."),
+    row(
+        "scaled_dot_product_attention",
+        "softmax(q·kᵀ·scale + mask)·v",
+        Parts,
+        "nn.functional.scaled_dot_product_attention",
+        "Causal, masked, with dropout.",
+    ),
+    row("dropout", "x·mask / (1 - p)", Parts, "nn.functional.dropout", "Philox; fuses."),
 ];
 
 const POOLING: &[Row] = &[
@@ -177,6 +264,7 @@ const SHAPES: &[Row] = &[
     row("slice", "x[start:end:step]", Rule("g between zeros"), "slice", "View."),
     row("select", "one position", Rule("g between zeros"), "select", "View."),
     row("flip", "reversed", Rule("reversed"), "flip", "View."),
+    row("unbind", "slices along a dimension", Parts, "unbind", "Views."),
 ];
 
 const JOINS: &[Row] = &[
@@ -256,5 +344,6 @@ const MAKING: &[Row] = &[
     row("eye", "1 on the diagonal", No("it has no operand"), "eye", "Lazy."),
     row("to_dtype", "x as another type", Rule("g as the old type"), "to", "Between floats; fuses."),
     row("float", "x as float32", Rule("g as the old type"), "float", "As `to_dtype`."),
+    row("computed", "x, computed now", Rule("g, computed now"), "", "Ends a fused chain."),
     row("to", "x on another device", Rule("g on the old device"), "to", "Copies."),
 ];

@@ -5,197 +5,9 @@ use gradus_kernels::{ConvGeometry, ConvSpec};
 use gradus_tensor::{Error, Problem, Result, Shape};
 use smallvec::SmallVec;
 
+use crate::conv_options::{ConvOptions, ConvTransposeOptions};
 use crate::graph::{Grads, Keep, record_fn};
-use crate::sizes::Sizes;
 use crate::tensor::Tensor;
-
-/// What stands around the input of a convolution: zeros.
-///
-/// ```
-/// use gradus_autodiff::Padding;
-/// assert_eq!(Padding::<2>::from(1), Padding::from((1, 1)));
-/// assert_eq!(Padding::<2>::from([1, 2]), Padding::Explicit([(1, 1), (2, 2)]));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding<const D: usize> {
-    /// So many zeros before and after, a pair for each dimension.
-    Explicit([(usize, usize); D]),
-    /// As many as make the result `ceil(input / stride)` long; an odd one stands at the end.
-    /// Keras's rule; PyTorch has the same for stride 1 and no other.
-    Same,
-    /// None.
-    Valid,
-}
-
-impl<const D: usize> Default for Padding<D> {
-    fn default() -> Self {
-        Padding::Valid
-    }
-}
-
-impl<const D: usize> From<usize> for Padding<D> {
-    fn from(both: usize) -> Self {
-        Padding::Explicit([(both, both); D])
-    }
-}
-
-impl<const D: usize> From<[usize; D]> for Padding<D> {
-    fn from(sizes: [usize; D]) -> Self {
-        Padding::Explicit(sizes.map(|both| (both, both)))
-    }
-}
-
-impl<const D: usize> From<[(usize, usize); D]> for Padding<D> {
-    fn from(pairs: [(usize, usize); D]) -> Self {
-        Padding::Explicit(pairs)
-    }
-}
-
-impl From<(usize, usize)> for Padding<2> {
-    /// Rows and columns, as PyTorch's pair.
-    fn from((rows, columns): (usize, usize)) -> Self {
-        Padding::from([rows, columns])
-    }
-}
-
-/// Options of a convolution over `D` spatial dimensions, with PyTorch's names and defaults.
-///
-/// ```
-/// use gradus_autodiff::{ConvOptions, Tensor};
-/// let x = Tensor::from_vec((1..=9).map(|v| v as f32).collect(), [1, 1, 3, 3])?;
-/// let w = Tensor::from_vec(vec![1.0f32; 4], [1, 1, 2, 2])?;
-/// let y = x.conv2d(&w, None, &ConvOptions::default().stride(1).padding(0))?;
-/// assert_eq!(y.to_vec::<f32>()?, [12.0, 16.0, 24.0, 28.0]);
-/// # Ok::<(), gradus_autodiff::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvOptions<const D: usize> {
-    /// Positions from one window to the next.
-    pub stride: Sizes<D>,
-    /// Zeros around the input.
-    pub padding: Padding<D>,
-    /// Positions from one element of the kernel to the next.
-    pub dilation: Sizes<D>,
-    /// Groups of channels that do not see each other.
-    pub groups: usize,
-}
-
-impl<const D: usize> Default for ConvOptions<D> {
-    fn default() -> Self {
-        let one = Sizes([1; D]);
-        ConvOptions { stride: one, padding: Padding::Valid, dilation: one, groups: 1 }
-    }
-}
-
-impl<const D: usize> ConvOptions<D> {
-    /// Sets the stride.
-    #[must_use]
-    pub fn stride(mut self, stride: impl Into<Sizes<D>>) -> Self {
-        self.stride = stride.into();
-        self
-    }
-
-    /// Sets the padding.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Padding<D>>) -> Self {
-        self.padding = padding.into();
-        self
-    }
-
-    /// Sets the dilation.
-    #[must_use]
-    pub fn dilation(mut self, dilation: impl Into<Sizes<D>>) -> Self {
-        self.dilation = dilation.into();
-        self
-    }
-
-    /// Sets the number of groups.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
-
-    /// Zeros before and after each dimension of an input of these sizes.
-    pub fn zeros(&self, input: &[usize], kernel: &[usize]) -> [(usize, usize); D] {
-        match self.padding {
-            Padding::Explicit(pairs) => pairs,
-            Padding::Valid => [(0, 0); D],
-            Padding::Same => std::array::from_fn(|d| {
-                let (stride, size) = (self.stride.0[d].max(1), input[d]);
-                let window = kernel[d].saturating_sub(1) * self.dilation.0[d] + 1;
-                let reach = size.div_ceil(stride).saturating_sub(1) * stride + window;
-                let zeros = reach.saturating_sub(size);
-                (zeros / 2, zeros - zeros / 2)
-            }),
-        }
-    }
-}
-
-/// Options of a transposed convolution, with PyTorch's names and defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvTransposeOptions<const D: usize> {
-    /// Positions of the result from one window to the next.
-    pub stride: Sizes<D>,
-    /// Positions cut from both ends of the result.
-    pub padding: Sizes<D>,
-    /// Positions added at the end of the result.
-    pub output_padding: Sizes<D>,
-    /// Groups of channels that do not see each other.
-    pub groups: usize,
-    /// Positions from one element of the kernel to the next.
-    pub dilation: Sizes<D>,
-}
-
-impl<const D: usize> Default for ConvTransposeOptions<D> {
-    fn default() -> Self {
-        let (one, none) = (Sizes([1; D]), Sizes([0; D]));
-        ConvTransposeOptions {
-            stride: one,
-            padding: none,
-            output_padding: none,
-            groups: 1,
-            dilation: one,
-        }
-    }
-}
-
-impl<const D: usize> ConvTransposeOptions<D> {
-    /// Sets the stride.
-    #[must_use]
-    pub fn stride(mut self, stride: impl Into<Sizes<D>>) -> Self {
-        self.stride = stride.into();
-        self
-    }
-
-    /// Sets what is cut from both ends.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Sizes<D>>) -> Self {
-        self.padding = padding.into();
-        self
-    }
-
-    /// Sets what is added at the end.
-    #[must_use]
-    pub fn output_padding(mut self, padding: impl Into<Sizes<D>>) -> Self {
-        self.output_padding = padding.into();
-        self
-    }
-
-    /// Sets the number of groups.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
-
-    /// Sets the dilation.
-    #[must_use]
-    pub fn dilation(mut self, dilation: impl Into<Sizes<D>>) -> Self {
-        self.dilation = dilation.into();
-        self
-    }
-}
 
 /// The three maps of a geometry, each with the rule that makes it differentiable to any order.
 #[derive(Clone, Copy)]
@@ -204,17 +16,17 @@ struct Conv(ConvGeometry);
 impl Conv {
     fn forward(self, x: &Tensor, w: &Tensor) -> Result<Tensor> {
         let value = gradus_kernels::conv(&x.value(), &w.value(), &self.0)?;
-        self.record(value, [x, w], |conv, g, w| conv.data(g, w), |conv, x, g| conv.filter(x, g))
+        self.record(value, [x, w], Conv::data, Conv::filter)
     }
 
     fn data(self, y: &Tensor, w: &Tensor) -> Result<Tensor> {
         let value = gradus_kernels::conv_data(&y.value(), &w.value(), &self.0)?;
-        self.record(value, [y, w], |conv, g, w| conv.forward(g, w), |conv, y, g| conv.filter(g, y))
+        self.record(value, [y, w], Conv::forward, |conv, y, g| conv.filter(g, y))
     }
 
     fn filter(self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let value = gradus_kernels::conv_filter(&x.value(), &y.value(), &self.0)?;
-        self.record(value, [x, y], |conv, g, y| conv.data(y, g), |conv, x, g| conv.forward(x, g))
+        self.record(value, [x, y], |conv, g, y| conv.data(y, g), Conv::forward)
     }
 
     /// `first` makes the first operand's gradient of the result's gradient and the second
@@ -389,89 +201,6 @@ impl Tensor {
         options: &ConvTransposeOptions<3>,
     ) -> Result<Tensor> {
         transposed(self, w, bias, options)
-    }
-
-    /// The windows of `x: [N, C, H, W]` as columns: `[N, C·KH·KW, L]`, one column a position.
-    /// PyTorch: `nn.functional.unfold`. *Gradient*: [`Tensor::fold`].
-    ///
-    /// Computed as a convolution with one filter for each element of the kernel.
-    ///
-    /// ```
-    /// use gradus_autodiff::{ConvOptions, Tensor};
-    /// let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0], [1, 1, 1, 3])?;
-    /// let y = x.unfold([1, 2], &ConvOptions::default())?;
-    /// assert_eq!(y.to_vec::<f32>()?, [1.0, 2.0, 2.0, 3.0]);
-    /// # Ok::<(), gradus_autodiff::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Tensor::conv2d`].
-    pub fn unfold(
-        &self,
-        kernel_size: impl Into<Sizes<2>>,
-        options: &ConvOptions<2>,
-    ) -> Result<Tensor> {
-        let kernel = kernel_size.into();
-        let shape = self.shape();
-        if shape.rank() != 4 {
-            let problem = Problem::Rank { name: "x", got: shape.rank(), expected: "4" };
-            return Err(Error::shape("unfold", problem, &[("x", &shape)]));
-        }
-        let w = self.one_hot_kernels(shape[1], kernel)?;
-        self.conv2d(&w, None, &options.groups(shape[1]))?.flatten(2, -1)
-    }
-
-    /// Adds columns `[N, C·KH·KW, L]` up in their windows: the adjoint of [`Tensor::unfold`], to
-    /// `[N, C, H, W]` with `output_size` H and W. PyTorch: `nn.functional.fold`.
-    ///
-    /// # Errors
-    /// `Kind::Shape` when the columns do not fit the kernel and the output; else as
-    /// [`Tensor::conv2d`].
-    pub fn fold(
-        &self,
-        output_size: impl Into<Sizes<2>>,
-        kernel_size: impl Into<Sizes<2>>,
-        options: &ConvOptions<2>,
-    ) -> Result<Tensor> {
-        let (kernel, [height, width]) = (kernel_size.into(), output_size.into().0);
-        let shape = self.shape();
-        let fail = |problem| Err(Error::shape("fold", problem, &[("x", &shape)]));
-        if shape.rank() != 3 {
-            return fail(Problem::Rank { name: "x", got: shape.rank(), expected: "3" });
-        }
-        let taps = kernel.0[0] * kernel.0[1];
-        if taps == 0 || !shape[1].is_multiple_of(taps) {
-            let rule = "the columns must hold whole kernels";
-            return fail(Problem::Rule { rule });
-        }
-        let channels = shape[1] / taps;
-        let w = self.one_hot_kernels(channels, kernel)?;
-        let image = Shape::new(&[shape[0], channels, height, width]);
-        let padding = options.zeros(&[height, width], &kernel.0);
-        let spec = ConvSpec {
-            stride: &options.stride.0,
-            padding: &padding,
-            dilation: &options.dilation.0,
-            groups: channels,
-        };
-        let geometry = ConvGeometry::new("fold", &image, &w.shape(), &spec)?;
-        let y = geometry.y_shape();
-        if shape[2] != y[2] * y[3] {
-            let rule = "the number of columns must be the number of windows";
-            return fail(Problem::Rule { rule });
-        }
-        Conv(geometry).data(&self.reshape_to(&y)?, &w)
-    }
-
-    /// For every channel one filter for each element of the kernel, that picks it.
-    fn one_hot_kernels(&self, channels: usize, kernel: Sizes<2>) -> Result<Tensor> {
-        let [height, width] = kernel.0;
-        let taps = height * width;
-        let hot: Vec<f32> =
-            (0..channels * taps * taps).map(|i| f32::from(i / taps % taps == i % taps)).collect();
-        Tensor::from_vec(hot, [channels * taps, 1, height, width])?
-            .to_dtype(self.dtype())?
-            .to(&self.device())
     }
 }
 

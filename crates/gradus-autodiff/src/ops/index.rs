@@ -38,7 +38,7 @@ impl Tensor {
     }
 
     /// Zeros of `size` along `dim` to which position `i` is added at `index[i]`.
-    fn index_sum(&self, dim: Dim, index: &Tensor, size: usize) -> Result<Tensor> {
+    pub(super) fn index_sum(&self, dim: Dim, index: &Tensor, size: usize) -> Result<Tensor> {
         let shape = self.shape();
         let whole = shape.with(shape.dim("index_add", dim)?, size);
         let zeros = Tensor::full(whole, 0.0, self.dtype(), &self.device()).value();

@@ -17,11 +17,11 @@ mod reduce;
 mod scan;
 mod softmax;
 mod standardize;
+mod unfold;
 mod unpool;
 mod views;
 
 pub use attention::scaled_dot_product_attention;
-pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use create::{arange, linspace};
 pub use einsum::einsum;
 pub use index::embedding;

@@ -50,7 +50,8 @@ macro_rules! pools {
             }
 
             #[doc = concat!("`(Σ x^p)^(1/p)` of windows over the last ", $d, " dimension(s). \
-                PyTorch: `nn.functional.", stringify!($lp), "`, which takes neither padding nor dilation.")]
+                PyTorch: `nn.functional.", stringify!($lp), "`, which takes neither padding nor \
+                dilation.")]
             ///
             /// # Errors
             #[doc = concat!("As [`Tensor::", stringify!($max), "`].")]

@@ -65,7 +65,8 @@ impl Tensor {
     /// `x / √(mean(x²) + eps)`. The variance is sound for a mean far from zero.
     ///
     /// *Gradient*: with `r = 1/√(var + eps)`, `r·(g - mean(g) - y·mean(g·y))`, whose sum over
-    /// `dims` is exactly zero for whoever asks; without centring, `r·(g - y·mean(g·y))`. *Cost*: two reductions and one pass, in either direction.
+    /// `dims` is exactly zero for whoever asks; without centring, `r·(g - y·mean(g·y))`. *Cost*:
+    /// two reductions and one pass, in either direction.
     ///
     /// ```
     /// use gradus_autodiff::Tensor;

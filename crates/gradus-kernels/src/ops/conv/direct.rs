@@ -125,7 +125,8 @@ vectorised! {
                     match g.stride[2] {
                         1 => dot(&mut lanes, &x[from..from + len], y),
                         step => {
-                            for (i, (&y, &x)) in y.iter().zip(x[from..].iter().step_by(step)).enumerate() {
+                            let x = x[from..].iter().step_by(step);
+                            for (i, (&y, &x)) in y.iter().zip(x).enumerate() {
                                 lanes[i % LANES] = lanes[i % LANES] + x * y;
                             }
                         }
