@@ -1,5 +1,6 @@
 //! Flat memory: ten thousand training steps take no more than three hundred, and five hundred of
-//! a model with states and running estimates no more than a hundred.
+//! a model with states and running estimates no more than a hundred. Little memory: a step of a
+//! convolutional network holds what it must keep, and not half as much again.
 //!
 //! The pools count for a whole process, so each run is a process of its own: this binary again,
 //! with one test.
@@ -7,10 +8,13 @@
 use std::process::Command;
 
 use gradus_autodiff::{Device, Result, Tensor};
-use gradus_nn::{BatchNorm1d, Layer, Linear, Losses, Lstm, Module, Relu, Sequential};
+use gradus_nn::{
+    BatchNorm1d, Conv2d, Flatten, Layer, Linear, Losses, Lstm, MaxPool2d, Module, Relu, Sequential,
+};
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{CpuPool, PoolStats};
 
+const IMAGES: usize = 64;
 const STEPS: usize = 10_000;
 const WARM_UP: usize = 300;
 /// The pool hands the same buffers out in turns; by now every turn has had its bind groups.
@@ -57,10 +61,30 @@ impl Run {
         Run::of(Box::new(model.to(device)?), &[6, 5, 3], device)
     }
 
+    /// The network of the bench `cnn`.
+    fn with_images(device: &Device) -> Result<Run> {
+        gradus_tensor::rng::manual_seed(7);
+        let model = Sequential::new()
+            .push(Conv2d::new(1, 32, 3)?.padding(1))
+            .push(Relu)
+            .push(MaxPool2d::new(2))
+            .push(Conv2d::new(32, 64, 3)?.padding(1))
+            .push(Relu)
+            .push(MaxPool2d::new(2))
+            .push(Flatten::default())
+            .push(Linear::new(3136, 128)?)
+            .push(Relu)
+            .push(Linear::new(128, 10)?)
+            .to(device)?;
+        Run::of(Box::new(model), &[IMAGES, 1, 28, 28], device)
+    }
+
     fn of(model: Box<dyn Layer>, shape: &[usize], device: &Device) -> Result<Run> {
         let optimizer = Adam::new(model.parameters(), 1e-3);
         let x = Tensor::randn(shape, device)?;
-        let t = Tensor::from_vec(vec![0i32, 1, 2, 0, 1], [5])?.to(device)?;
+        let count = if shape[0] == IMAGES { IMAGES } else { 5 };
+        let labels = (0..count as i32).map(|i| i % 3).collect();
+        let t = Tensor::from_vec(labels, [count])?.to(device)?;
         Ok(Run { model, optimizer, x, t })
     }
 
@@ -185,4 +209,50 @@ fn steps_with_states_on_the_gpu() {
     assert_eq!(flat(host_before), flat(host_after));
     assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
     assert!(last < first, "{last} {first}");
+}
+
+/// Elements that a step with images cannot do without: parameters, gradients and Adam's two
+/// moments; and per image what the gradients read: the image, what the relus and the pools give
+/// with the indices of the maxima, and the scores.
+fn kept(run: &Run) -> u64 {
+    let parameters: usize = run.model.parameters().iter().map(Tensor::numel).sum();
+    let image = 784 + 32 * (784 + 2 * 196) + 64 * (196 + 2 * 49) + 128 + 10;
+    (4 * parameters + IMAGES * image) as u64
+}
+
+#[test]
+fn a_convolutional_step_holds_little_more_than_it_keeps() {
+    alone("memory::steps_with_images_on_the_cpu");
+    if gradus_testkit::gpu().is_some() {
+        alone("memory::steps_with_images_on_the_gpu");
+    }
+}
+
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_with_images_on_the_cpu() {
+    let mut run = Run::with_images(&Device::cpu()).expect("a model");
+    run.steps(2).expect("trains");
+    let before = CpuPool::stats();
+    run.steps(6).expect("trains");
+    let after = CpuPool::stats();
+    assert_eq!(flat(before), flat(after));
+    let (peak, kept) = (after.peak_bytes as f64, 4.0 * kept(&run) as f64);
+    assert!(peak <= 1.5 * kept, "{peak} bytes at most, {kept} kept: {}", peak / kept);
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+#[ignore = "run alone by the test above"]
+fn steps_with_images_on_the_gpu() {
+    let device = Device::gpu().expect("the parent found it");
+    let gpu = device.as_gpu().expect("it is a GPU");
+    let mut run = Run::with_images(&device).expect("a model");
+    run.steps(2).expect("trains");
+    let before = gpu.stats().pool;
+    run.steps(4).expect("trains");
+    let after = gpu.stats().pool;
+    assert_eq!(flat(before), flat(after));
+    let (peak, kept) = (after.peak_bytes as f64, 4.0 * kept(&run) as f64);
+    assert!(peak <= 1.5 * kept, "{peak} bytes at most, {kept} kept: {}", peak / kept);
 }

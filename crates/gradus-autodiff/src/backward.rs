@@ -41,6 +41,7 @@ pub fn backward_with(
     create_graph: bool,
 ) -> Result<()> {
     let mut pass = Pass::new(retain_graph || create_graph, create_graph);
+    pass.accumulates = true;
     pass.seed(outputs, grads)?;
     let _mode = set_grad_enabled(create_graph);
     pass.run_observed(|_, _| {})?;
@@ -93,13 +94,16 @@ pub fn grad(outputs: &[Tensor], inputs: &[Tensor], create_graph: bool) -> Result
 struct Pass {
     retain: bool,
     create_graph: bool,
+    /// Whether every leaf will get its gradient.
+    accumulates: bool,
     pending: BTreeMap<u64, (Arc<Node>, Tensor)>,
     leaves: BTreeMap<usize, (Tensor, Tensor)>,
 }
 
 impl Pass {
     fn new(retain: bool, create_graph: bool) -> Self {
-        Pass { retain, create_graph, pending: BTreeMap::new(), leaves: BTreeMap::new() }
+        let (pending, leaves) = (BTreeMap::new(), BTreeMap::new());
+        Pass { retain, create_graph, accumulates: false, pending, leaves }
     }
 
     fn seed(&mut self, outputs: &[Tensor], grads: Option<&[Tensor]>) -> Result<()> {
@@ -150,7 +154,12 @@ impl Pass {
             }
             Parent::Leaf(leaf) => {
                 let old = self.leaves.remove(&leaf.address()).map(|(_, g)| g);
-                self.leaves.insert(leaf.address(), (leaf.clone(), total(old)?));
+                let total = total(old)?;
+                if self.accumulates {
+                    // The sum of a large gradient, as a bias has it, would keep that alive.
+                    total.value().settle()?;
+                }
+                self.leaves.insert(leaf.address(), (leaf.clone(), total));
             }
         }
         Ok(())

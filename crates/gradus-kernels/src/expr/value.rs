@@ -247,6 +247,18 @@ impl Value {
         Value::copy_of(&Value::from(array)).array()
     }
 
+    /// Computes what waits for a structured op: until then its operands stay in memory, and they
+    /// may be much larger than its result. A pointwise expression stays one.
+    ///
+    /// # Errors
+    /// As [`Value::array`].
+    pub fn settle(&self) -> Result<()> {
+        if self.cost().depth > 0 {
+            self.array()?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn cost(&self) -> Cost {
         match &*self.0.state.lock() {
             State::Leaf(Leaf::Array(_)) => Cost { leaves: 1, ..Cost::default() },
