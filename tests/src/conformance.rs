@@ -9,17 +9,11 @@ use gradus_testkit::{Outcome, run_dir};
 /// Ops of `cases/` that gradus does not have yet.
 const MISSING: &[&str] = &["adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop", "rprop"];
 
-/// Cases that float32 does not decide, so that a device may miss them: a bias whose outputs all
-/// pass a relu has, before a batch norm, a gradient of exactly zero, and Adam makes whole steps of
-/// what rounding leaves of it. PyTorch in float32 misses this one fifteenfold.
-const UNDECIDED: &[&str] = &["train_cnn-0003"];
-
 #[track_caller]
 fn everything_agrees(device: &Device) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let (mut failures, mut missing) = (Vec::new(), BTreeSet::new());
     let totals = run_dir(dir, device, "", |report| match &report.outcome {
-        Outcome::Failed(_) if UNDECIDED.contains(&report.case.as_str()) => {}
         Outcome::Failed(why) => {
             failures
                 .extend(why.iter().map(|why| format!("{}/{}: {why}", report.group, report.case)));

@@ -12,6 +12,7 @@ mod run_cpu;
 #[cfg(feature = "gpu")]
 mod run_gpu;
 mod value;
+mod vanishing;
 #[cfg(feature = "gpu")]
 mod wgsl;
 mod window;

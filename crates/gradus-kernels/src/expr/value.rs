@@ -22,16 +22,16 @@ const MAX_DEPTH: u32 = 8;
 /// An array, or the promise of one: shape, type and device are known, elements are computed when
 /// they are needed. Immutable and cheap to clone.
 #[derive(Clone)]
-pub struct Value(Arc<Inner>);
+pub struct Value(pub(super) Arc<Inner>);
 
-struct Inner {
-    shape: Shape,
-    dtype: DType,
-    device: Device,
-    cost: Cost,
-    /// Bit d: dimension d is one of those over which sums are known to vanish, all together.
-    vanishing: u32,
-    state: Mutex<State>,
+pub(super) struct Inner {
+    pub(super) shape: Shape,
+    pub(super) dtype: DType,
+    pub(super) device: Device,
+    pub(super) cost: Cost,
+    /// What `vanishing.rs` knows.
+    pub(super) vanishing: u32,
+    pub(super) state: Mutex<State>,
 }
 
 /// Upper bounds of what an unevaluated expression holds.
@@ -44,7 +44,7 @@ pub(crate) struct Cost {
 }
 
 #[derive(Clone)]
-enum State {
+pub(super) enum State {
     Leaf(Leaf),
     Lazy(Arc<Node>),
 }
@@ -111,25 +111,6 @@ impl Value {
     fn with_state(shape: Shape, dtype: DType, device: Device, cost: Cost, state: State) -> Self {
         let state = Mutex::new(state);
         Value(Arc::new(Inner { shape, dtype, device, cost, vanishing: 0, state }))
-    }
-
-    /// The same elements, with the knowledge that their sum over `dims` is zero, whatever
-    /// rounding left of it: such a sum is a constant.
-    #[must_use]
-    pub fn with_zero_sum(&self, dims: &[usize]) -> Self {
-        let Inner { shape, dtype, device, cost, state, .. } = &*self.0;
-        let vanishing = dims.iter().filter(|&&d| d < 32).fold(0, |mask, d| mask | 1 << d);
-        let state = Mutex::new(state.lock().clone());
-        let (shape, device) = (shape.clone(), device.clone());
-        let (dtype, cost) = (*dtype, *cost);
-        Value(Arc::new(Inner { shape, dtype, device, cost, vanishing, state }))
-    }
-
-    /// Whether the sum over these dimensions is known to be zero.
-    pub(crate) fn sums_to_zero(&self, dims: &[usize]) -> bool {
-        let known = self.0.vanishing;
-        let summed = dims.iter().filter(|&&d| d < 32).fold(0u32, |mask, d| mask | 1 << d);
-        known != 0 && known & !summed == 0
     }
 
     /// A promise with one number everywhere, with that number in every element of `shape`.

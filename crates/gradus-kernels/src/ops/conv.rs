@@ -90,9 +90,16 @@ fn mapped(map: ConvMap, a: &Value, b: &Value, g: &ConvGeometry) -> Result<Value>
     if expected.iter().chain([&out]).any(|shape| shape.numel() == 0) {
         return Ok(Value::constant(0.0, out, dtype, &device));
     }
-    let (a, b) = (a.dense()?, b.dense()?);
-    let op = ConvOp { map, geometry: *g, a, b, out: out.clone() };
-    Ok(Value::deferred(Arc::new(op), out, dtype, device, 0))
+    let (first, second) = (a.dense()?, b.dense()?);
+    let op = ConvOp { map, geometry: *g, a: first, b: second, out: out.clone() };
+    let result = Value::deferred(Arc::new(op), out, dtype, device, 0);
+    // Where every product lands inside x, a channel of the result sums up to the channels of y,
+    // each times the sum of its filter.
+    let dims = 0..a.shape().rank();
+    match map {
+        ConvMap::Data if g.is_inside() => Ok(result.with_sums_of(a, dims.filter(|&d| d != 1))),
+        _ => Ok(result),
+    }
 }
 
 /// A convolution or gradient that has not run yet. Its operands are dense.

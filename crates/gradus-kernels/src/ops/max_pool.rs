@@ -16,6 +16,8 @@ pub struct MaxPool {
     op: &'static str,
     shape: Shape,
     pooled: Shape,
+    /// How many of the last dimensions are pooled.
+    spatial: usize,
     pub(super) input: [usize; 3],
     pub(super) output: [usize; 3],
     pub(super) windows: Windows,
@@ -77,7 +79,7 @@ impl MaxPool {
     ) -> Self {
         let lead = &shape[..shape.rank() - spatial];
         let pooled = lead.iter().chain(&output[3 - spatial..]).copied().collect();
-        MaxPool { op, shape: shape.clone(), pooled, input, output, windows }
+        MaxPool { op, shape: shape.clone(), pooled, spatial, input, output, windows }
     }
 
     /// The operation's name in messages.
@@ -243,14 +245,20 @@ pub fn max_pool_grad(g: &Value, indices: &Value, pool: &MaxPool) -> Result<Value
     if pool.pooled.numel() == 0 || pool.shape.numel() == 0 {
         return Ok(Value::constant(0.0, pool.shape.clone(), g.dtype(), g.device()));
     }
-    let (g, indices) = (g.dense()?, indices.dense()?);
+    let result = Value::from(run_grad(&g.dense()?, &indices.dense()?, pool)?);
+    // Every element of g goes to one place of its plane.
+    let rank = g.shape().rank();
+    Ok(result.with_sums_of(g, rank - pool.spatial..rank))
+}
+
+fn run_grad(g: &Array, indices: &Array, pool: &MaxPool) -> Result<Array> {
     #[cfg(feature = "gpu")]
     if let Some(gpu) = g.device().as_gpu() {
-        return super::max_pool_gpu::run_grad(gpu, pool, &g, &indices).map(Value::from);
+        return super::max_pool_gpu::run_grad(gpu, pool, g, indices);
     }
     match g.dtype() {
-        DType::F64 => backward::<f64>(pool, &g, &indices),
-        _ => backward::<f32>(pool, &g, &indices),
+        DType::F64 => backward::<f64>(pool, g, indices),
+        _ => backward::<f32>(pool, g, indices),
     }
 }
 
@@ -453,7 +461,7 @@ fn is_nan<T: Real>(x: T) -> bool {
     x != x
 }
 
-fn backward<T: Real>(pool: &MaxPool, g: &Array, indices: &Array) -> Result<Value> {
+fn backward<T: Real>(pool: &MaxPool, g: &Array, indices: &Array) -> Result<Array> {
     let mut out = Fresh::new(&pool.shape, g.dtype())?;
     let (g, indices) = (host::<T>(g), host::<i32>(indices));
     let (plane, count) = (pool.plane(), pool.count());
@@ -468,7 +476,7 @@ fn backward<T: Real>(pool: &MaxPool, g: &Array, indices: &Array) -> Result<Value
         let windows = first * count..(first + some) * count;
         backward_planes(pool, &g[windows.clone()], &indices[windows], out);
     });
-    Ok(out.done().into())
+    Ok(out.done())
 }
 
 #[cfg(test)]

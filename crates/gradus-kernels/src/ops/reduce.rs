@@ -158,9 +158,13 @@ pub fn reduce(op: Reduce, x: &Value, dims: &[Dim], keepdim: bool) -> Result<Valu
     if let (Some(value), Reduce::sum) = (x.as_constant(), op) {
         return Ok(Value::constant(value * count as f64, narrow, x.dtype(), x.device()));
     }
-    if op == Reduce::sum && x.sums_to_zero(&dims) {
-        return Ok(Value::constant(0.0, narrow, x.dtype(), x.device()));
-    }
+    let x = match op {
+        Reduce::sum if x.sums_to_zero(&dims) => {
+            return Ok(Value::constant(0.0, narrow, x.dtype(), x.device()));
+        }
+        Reduce::sum => x.with_complement(&dims)?.unwrap_or(x),
+        _ => x,
+    };
     if x.cost().depth >= 8 {
         x.array()?;
     }

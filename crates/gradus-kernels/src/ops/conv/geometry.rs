@@ -177,6 +177,13 @@ impl ConvGeometry {
     }
 
     /// Whether every window is one element in its place: a matrix product over the channels.
+    /// Whether no window reaches over the ends of x.
+    pub(crate) fn is_inside(&self) -> bool {
+        let last = |d: usize| self.y[d].saturating_sub(1) * self.stride[d];
+        let window = |d: usize| (self.kernel[d] - 1) * self.dilation[d];
+        (0..3).all(|d| self.before[d] == 0 && last(d) + window(d) < self.x[d])
+    }
+
     pub(crate) fn is_pointwise(&self) -> bool {
         self.taps() == 1 && self.stride == [1; 3] && self.before == [0; 3] && self.x == self.y
     }
