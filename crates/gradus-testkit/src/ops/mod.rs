@@ -13,6 +13,8 @@ mod shape;
 mod training;
 mod unary;
 
+pub use optimizer::{MakeOptimizer, OPTIMIZERS};
+
 use crate::call::Row;
 
 /// Every table of rows.
