@@ -20,6 +20,9 @@
 //! and each state, as one flat array; a parameter's value is a view of that array. A step joins
 //! the gradients, evaluates the formula and writes parameters and states in place, unless
 //! somebody still holds the old elements: they keep them.
+//!
+//! A learning-rate schedule is a [`Schedule`]: a function from the number of the step to the rate.
+//! [`Scheduler`] applies it to an optimizer, [`preview`] shows it without one.
 
 mod adadelta;
 mod adagrad;
@@ -39,6 +42,7 @@ mod radam;
 mod rmsprop;
 mod rprop;
 mod rule;
+mod schedule;
 mod sgd;
 mod state;
 
@@ -59,4 +63,10 @@ pub use radam::{RAdam, RAdamRule};
 pub use rmsprop::{RmsProp, RmsPropRule};
 pub use rprop::{Rprop, RpropRule};
 pub use rule::{Domain, Rule, Setting, StepContext};
+pub use schedule::{
+    Anneal, ChainedScheduler, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr,
+    CyclicMode, ExponentialLr, LambdaLr, LinearLr, LrScheduler, Moment, MultiStepLr,
+    MultiplicativeLr, OneCycleLr, PerGroup, PlateauMode, PolynomialLr, ReduceLrOnPlateau,
+    ScaleMode, Schedule, Scheduler, SequentialLr, StepLr, SwaLr, ThresholdMode, preview, warm_up,
+};
 pub use sgd::{Sgd, SgdRule};
