@@ -57,6 +57,7 @@ impl Schedule for ConstantLr {
     fn lr(&self, at: &Moment) -> Result<f64> {
         Ok(match at.step {
             0 => at.lr * self.factor,
+            t if t == self.total_iters && self.factor == 0.0 => at.base_lr,
             t if t == self.total_iters => at.lr * (1.0 / self.factor),
             _ => at.lr,
         })

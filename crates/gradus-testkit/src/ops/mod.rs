@@ -9,6 +9,7 @@ mod optimizer;
 mod pool;
 mod recurrent;
 mod reduce;
+mod scheduler;
 mod shape;
 mod training;
 mod unary;
@@ -33,6 +34,7 @@ const TABLES: &[&[Row]] = &[
     loss::ROWS,
     optimizer::ROWS,
     pool::ROWS,
+    scheduler::ROWS,
     training::ROWS,
 ];
 

@@ -1,7 +1,7 @@
 //! Rows of optimizers: parameters after every step, and clipping.
 
 use gradus_autodiff::{Error, Result, Tensor};
-use gradus_optim::{Optimizer, ParamGroup, clip_grad_norm_};
+use gradus_optim::{AdjustLr, Optimizer, ParamGroup, clip_grad_norm_};
 
 use crate::call::{Call, Outputs, Row, row};
 
@@ -35,6 +35,8 @@ optimizers! {
     "rprop" Rprop 1e-2;
     "asgd" Asgd 1e-2;
     "lion" Lion 1e-4;
+    "lamb" Lamb 1e-3;
+    "muon" Muon 1e-3;
 }
 
 /// Numbers and switches that optimizers take under PyTorch's names.
@@ -51,6 +53,7 @@ const OPTIONS: &[&str] = &[
     "momentum_decay",
     "lambd",
     "t0",
+    "ns_steps",
 ];
 const SWITCHES: &[&str] =
     &["nesterov", "amsgrad", "maximize", "centered", "decoupled_weight_decay"];
@@ -80,6 +83,18 @@ pub(crate) fn optimizer(c: &Call<'_>, name: &str, params: &[Tensor]) -> Result<B
             group.set(first, values.0);
             group.set(second, values.1);
         }
+    }
+    if c.attrs.has("ns_coefficients") {
+        let values = c.attrs.floats("ns_coefficients")?;
+        for (name, value) in ["ns_a", "ns_b", "ns_c"].into_iter().zip(values) {
+            group.set(name, value);
+        }
+    }
+    match c.attrs.text("adjust_lr_fn", "")? {
+        "" => {}
+        "original" => group.set("adjust_lr_fn", f64::from(AdjustLr::Original as u8)),
+        "match_rms_adamw" => group.set("adjust_lr_fn", f64::from(AdjustLr::MatchRmsAdamW as u8)),
+        _ => group.set("adjust_lr_fn", f64::from(AdjustLr::SpectralUnclamped as u8)),
     }
     match OPTIMIZERS.iter().find(|(known, _)| *known == name) {
         // The group's learning rate, if the case has one, comes before the default.
