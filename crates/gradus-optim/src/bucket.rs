@@ -49,6 +49,8 @@ struct Arenas {
     /// The parameters' elements, from the first step on; the parameters' values are views of it.
     params: Option<Array>,
     states: Vec<(&'static str, Array)>,
+    /// The rule's numbers, from the first step on.
+    numbers: Vec<(&'static str, f64)>,
 }
 
 /// How many parameters a bucket may hold.
@@ -60,6 +62,11 @@ fn most_parts(device: &Device) -> usize {
     }
     let _ = device;
     MOST_PARTS
+}
+
+/// A bucket's key by which parameters that are updated one by one get a bucket each.
+pub(crate) fn apart<R: Rule>(rule: &R, index: usize) -> Option<usize> {
+    rule.is_per_parameter().then_some(index)
 }
 
 /// Where arrays of these sizes start in a flat one, and its length.
@@ -135,17 +142,25 @@ impl Bucket {
         Some(self.slots[i].view(arena))
     }
 
-    /// Sets the step count and the states, each as the members' arrays in their order.
+    /// The rule's numbers; empty before the first step.
+    pub(crate) fn numbers(&self) -> &[(&'static str, f64)] {
+        &self.flat.numbers
+    }
+
+    /// Sets the step count, the numbers and the states, each as the members' arrays in their
+    /// order.
     ///
     /// # Errors
     /// `Kind::OutOfMemory`.
     pub(crate) fn restore(
         &mut self,
         step: u64,
+        numbers: &[(&'static str, f64)],
         states: Vec<(&'static str, Vec<Array>)>,
     ) -> Result<()> {
         let starts: Vec<usize> = self.slots.iter().map(|slot| slot.offset).collect();
         self.flat.step = step;
+        self.flat.numbers = numbers.to_vec();
         for (name, parts) in states {
             let parts: Vec<Array> = parts
                 .iter()
@@ -179,7 +194,7 @@ impl Bucket {
         for (mut bucket, run) in Bucket::all(self.group, &members) {
             let part = |arena| run.iter().map(|&i| self.slots[i].view(arena)).collect();
             let states = self.flat.states.iter().map(|(name, arena)| (*name, part(arena)));
-            bucket.restore(self.flat.step, states.collect())?;
+            bucket.restore(self.flat.step, &self.flat.numbers, states.collect())?;
             buckets.push(bucket);
         }
         Ok(buckets)
@@ -208,7 +223,7 @@ impl Bucket {
             // The arena alone may hold the elements now: then they are written in place.
             let empty = Value::constant(0.0, (), *dtype, device);
             values.fill(empty);
-            let result = flat.advance(rule, group, &mut arena, gradient);
+            let result = flat.advance(rule, group, &slots[0].shape, &mut arena, gradient);
             for (value, slot) in values.iter_mut().zip(slots.iter()) {
                 *value = Value::from(slot.view(&arena));
             }
@@ -251,35 +266,45 @@ impl Arenas {
         &mut self,
         rule: &R,
         group: &ParamGroup,
+        shape: &Shape,
         arena: &mut Array,
         gradient: Value,
     ) -> Result<()> {
         let begun = self.states.len();
-        let result = self.begin(rule, group, arena).and_then(|fresh| {
-            let cx = StepContext { group, step: self.step + 1, fresh: &fresh };
-            self.update(rule, &cx, arena, gradient)
-        });
+        let mut numbers = match self.numbers.is_empty() {
+            true => rule.numbers(group),
+            false => self.numbers.clone(),
+        };
+        let names = rule.states(group);
+        let has = |name: &&str| self.states.iter().any(|(n, _)| n == name);
+        let fresh: Vec<bool> = names.iter().map(|name| !has(name)).collect();
+        let step = self.step + 1;
+        let cx = StepContext { group, step, fresh: &fresh, numbers: &numbers, shape };
+        let next = rule.next_numbers(&cx);
+        let result =
+            self.begin(rule, &cx, arena).and_then(|()| self.update(rule, &cx, arena, gradient));
         match result {
-            Ok(()) => self.step += 1,
+            Ok(()) => {
+                self.step = step;
+                numbers.iter_mut().zip(next).for_each(|(number, next)| number.1 = next);
+                self.numbers = numbers;
+            }
             // States that began with the failed step have not begun.
             Err(_) => self.states.truncate(begun),
         }
         result
     }
 
-    /// Makes the states that are missing; tells which ones.
-    fn begin<R: Rule>(&mut self, rule: &R, group: &ParamGroup, arena: &Array) -> Result<Vec<bool>> {
-        let names = rule.states(group);
-        let has = |name: &&str| self.states.iter().any(|(n, _)| n == name);
-        let fresh: Vec<bool> = names.iter().map(|name| !has(name)).collect();
-        let cx = StepContext { group, step: self.step + 1, fresh: &fresh };
-        for (&name, _) in names.iter().zip(&fresh).filter(|(_, fresh)| **fresh) {
+    /// Makes the states that are missing.
+    fn begin<R: Rule>(&mut self, rule: &R, cx: &StepContext<'_>, arena: &Array) -> Result<()> {
+        let fresh = rule.states(cx.group).iter().zip(cx.fresh).filter(|(_, fresh)| **fresh);
+        for (&name, _) in fresh {
             let p = Fault::default().flat(Value::from(arena));
-            if let Some(value) = rule.init(&cx, name, &p).finish()? {
+            if let Some(value) = rule.init(cx, name, &p).finish()? {
                 self.states.push((name, value.dense()?));
             }
         }
-        Ok(fresh)
+        Ok(())
     }
 
     fn update<R: Rule>(

@@ -3,7 +3,7 @@
 use gradus_autodiff::Tensor;
 use gradus_tensor::{Array, Device, Error, Kind, Problem, Result};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, apart};
 use crate::group::ParamGroup;
 use crate::optimizer::{Optimizer, StateDict};
 use crate::rule::Rule;
@@ -97,11 +97,15 @@ impl<R: Rule> Engine<R> {
                 let (got, expected) = (vec![param.dtype()], "parameters of a float type");
                 return Err(Kind::DType { op, got, expected }.into());
             }
+            self.rule.check_param(param).map_err(|e| e.within(format!("parameter {i}")))?;
         }
         let mut index = self.groups[..self.placed].iter().map(|g| g.params().len()).sum();
         for (number, group) in self.groups.iter().enumerate().skip(self.placed) {
-            let members: Vec<_> =
-                group.params().iter().map(|p| (next(&mut index), p.clone(), ())).collect();
+            let member = |p: &Tensor| {
+                let index = next(&mut index);
+                (index, p.clone(), apart(&self.rule, index))
+            };
+            let members: Vec<_> = group.params().iter().map(member).collect();
             self.buckets.extend(Bucket::all(number, &members).into_iter().map(|(b, _)| b));
         }
         self.placed = self.groups.len();

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::rc::Rc;
 
-use gradus_kernels::{Binary, Compare, Unary, Value};
-use gradus_tensor::{Error, Result};
+use gradus_kernels::{Binary, Compare, Reduce, Unary, Value, matmul, reduce};
+use gradus_tensor::{Error, Result, Shape};
 
 /// All elements of many parameters, of their gradients or of a state, as one array. Operators
 /// extend a lazy expression; an error in one of them turns up when the step is taken.
@@ -136,6 +136,38 @@ impl Flat {
             (Some(c), Some(a), Some(b)) => self.fault.keep(Value::select(c, a, b)),
             _ => Flat { value: None, fault: self.fault.clone() },
         }
+    }
+
+    fn map(&self, f: impl FnOnce(&Value) -> Result<Value>) -> Flat {
+        match &self.value {
+            Some(x) => self.fault.keep(f(x)),
+            None => self.clone(),
+        }
+    }
+
+    /// The 2-norm of all elements, as a number that broadcasts; for rules that look at one
+    /// parameter at a time.
+    #[must_use]
+    pub fn norm(&self) -> Flat {
+        self.square().map(|x| reduce(Reduce::sum, x, &[], false)).sqrt()
+    }
+
+    /// The same elements in another shape.
+    #[must_use]
+    pub fn reshape(&self, shape: &Shape) -> Flat {
+        self.map(|x| x.reshaped(shape))
+    }
+
+    /// A matrix, transposed.
+    #[must_use]
+    pub fn t(&self) -> Flat {
+        self.map(|x| x.transpose(0.into(), 1.into()))
+    }
+
+    /// The product of two matrices.
+    #[must_use]
+    pub fn matmul(&self, other: &Flat) -> Flat {
+        self.zip(other, matmul)
     }
 
     /// `self + weight · (end - self)`, by the form that is exact at the nearer end, as PyTorch's

@@ -20,25 +20,57 @@
 //! and each state, as one flat array; a parameter's value is a view of that array. A step joins
 //! the gradients, evaluates the formula and writes parameters and states in place, unless
 //! somebody still holds the old elements: they keep them.
+//!
+//! A learning-rate schedule is a [`Schedule`]: a function from the number of the step to the rate.
+//! [`Scheduler`] applies it to an optimizer, [`preview`] shows it without one.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod adamw;
+mod asgd;
 mod bucket;
 mod clip;
 mod engine;
 mod flat;
 mod group;
+mod lamb;
+mod lion;
+mod muon;
+mod nadam;
 mod optimizer;
+mod radam;
+mod rmsprop;
+mod rprop;
 mod rule;
+mod schedule;
 mod sgd;
 mod state;
 
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule};
+pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
+pub use asgd::{Asgd, AsgdRule};
 pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm};
 pub use engine::Engine;
 pub use flat::Flat;
 pub use group::ParamGroup;
+pub use lamb::{Lamb, LambRule};
+pub use lion::{Lion, LionRule};
+pub use muon::{AdjustLr, Muon, MuonRule};
+pub use nadam::{NAdam, NAdamRule};
 pub use optimizer::{Optimizer, StateDict};
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RmsProp, RmsPropRule};
+pub use rprop::{Rprop, RpropRule};
 pub use rule::{Domain, Rule, Setting, StepContext};
+pub use schedule::{
+    Anneal, ChainedScheduler, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr,
+    CyclicMode, ExponentialLr, LambdaLr, LinearLr, LrScheduler, Moment, MultiStepLr,
+    MultiplicativeLr, OneCycleLr, PerGroup, PlateauMode, PolynomialLr, ReduceLrOnPlateau,
+    ScaleMode, Schedule, Scheduler, SequentialLr, StepLr, SwaLr, ThresholdMode, preview, warm_up,
+};
 pub use sgd::{Sgd, SgdRule};

@@ -1,6 +1,7 @@
 //! `Rule`: an optimizer as its formula, with the names of its options and states.
 
-use gradus_tensor::{Error, Result};
+use gradus_autodiff::Tensor;
+use gradus_tensor::{Error, Result, Shape};
 
 use crate::flat::Flat;
 use crate::group::ParamGroup;
@@ -60,6 +61,32 @@ pub trait Rule {
         p.full_like(0.0)
     }
 
+    /// Numbers kept besides the states, one of each for all elements, by PyTorch's names and with
+    /// their first values; they are saved with the states. None unless overridden.
+    fn numbers(&self, _options: &ParamGroup) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// The numbers that the next step finds, in the order of [`Rule::numbers`]; this step's
+    /// formula sees the old ones.
+    fn next_numbers(&self, cx: &StepContext<'_>) -> Vec<f64> {
+        cx.numbers.iter().map(|(_, value)| *value).collect()
+    }
+
+    /// Whether the formula looks at a parameter as a whole, as at its norm, and not at each
+    /// element alone. Then every call of [`Rule::update`] is about one parameter.
+    fn is_per_parameter(&self) -> bool {
+        false
+    }
+
+    /// What a parameter must fulfil to be trained with this optimizer.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check_param(&self, _param: &Tensor) -> Result<()> {
+        Ok(())
+    }
+
     /// The new parameters, then every new state in the order of [`Rule::states`].
     fn update(&self, cx: &StepContext<'_>, p: &Flat, g: &Flat, states: &[Flat]) -> Vec<Flat>;
 }
@@ -80,8 +107,12 @@ pub enum Domain {
     Number,
     /// 0 or more.
     NonNegative,
+    /// More than 0.
+    Positive,
     /// At least 0 and less than 1.
     Fraction,
+    /// At least 0 and at most 1.
+    Unit,
     /// 0 or 1: off or on.
     Flag,
 }
@@ -101,6 +132,8 @@ impl Setting {
         let (allowed, expected) = match self.domain {
             Domain::Number => (!value.is_nan(), "a number"),
             Domain::NonNegative => (value >= 0.0, "0 or more"),
+            Domain::Positive => (value > 0.0, "more than 0"),
+            Domain::Unit => ((0.0..=1.0).contains(&value), "in [0, 1]"),
             Domain::Fraction => ((0.0..1.0).contains(&value), "in [0, 1)"),
             Domain::Flag => (value == 0.0 || value == 1.0, "0 or 1"),
         };
@@ -115,6 +148,10 @@ pub struct StepContext<'a> {
     pub(crate) step: u64,
     /// Which states did not exist before this step.
     pub(crate) fresh: &'a [bool],
+    /// The rule's numbers.
+    pub(crate) numbers: &'a [(&'static str, f64)],
+    /// Shape of the parameter, where there is only one.
+    pub(crate) shape: &'a Shape,
 }
 
 impl StepContext<'_> {
@@ -139,6 +176,27 @@ impl StepContext<'_> {
     /// Whether state number `i` did not exist before this step.
     pub fn is_fresh(&self, i: usize) -> bool {
         self.fresh.get(i).copied().unwrap_or(true)
+    }
+
+    /// Number `i` of [`Rule::numbers`], as the last step left it.
+    pub fn number(&self, i: usize) -> f64 {
+        self.numbers.get(i).map_or(f64::NAN, |(_, value)| *value)
+    }
+
+    /// The parameter's shape, where [`Rule::is_per_parameter`]; else that of the first one.
+    pub fn shape(&self) -> &Shape {
+        self.shape
+    }
+
+    /// Parameters and gradient with the weight decay: apart from the gradient where the option
+    /// `decoupled_weight_decay` is on, else by [`StepContext::l2`].
+    pub fn decay(&self, p: &Flat, g: &Flat) -> (Flat, Flat) {
+        match self.get("weight_decay") {
+            decay if decay != 0.0 && self.flag("decoupled_weight_decay") => {
+                (p * (1.0 - self.get("lr") * decay), g.clone())
+            }
+            _ => (p.clone(), self.l2(p, g)),
+        }
     }
 
     /// The gradient with the L2 penalty's: `g + weight_decay · p`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradus_autodiff::Tensor;
 use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, apart};
 use crate::engine::Engine;
 use crate::group::ParamGroup;
 use crate::optimizer::{Optimizer, StateDict};
@@ -41,6 +41,10 @@ pub(crate) fn of<R: Rule>(engine: &Engine<R>) -> Result<StateDict> {
         for (i, slot) in bucket.slots.iter().enumerate() {
             let step = Array::from_slice(&[steps], ())?;
             state.tensors.insert(state_key(slot.index, "step"), step);
+            for &(name, value) in bucket.numbers() {
+                let number = Array::from_slice(&[value], ())?;
+                state.tensors.insert(state_key(slot.index, name), number);
+            }
             for name in engine.rule.states(&engine.groups[bucket.group]) {
                 let key = state_key(slot.index, name);
                 match bucket.state(name, i) {
@@ -57,6 +61,7 @@ pub(crate) fn of<R: Rule>(engine: &Engine<R>) -> Result<StateDict> {
 #[derive(Default)]
 struct Loaded {
     step: u64,
+    numbers: Vec<(&'static str, f64)>,
     states: Vec<(&'static str, Array)>,
 }
 
@@ -81,6 +86,12 @@ pub(crate) fn load<R: Rule>(engine: &mut Engine<R>, state: &StateDict) -> Result
                 continue;
             }
         }
+        for (name, _) in engine.rule.numbers(group) {
+            match take(name) {
+                Some(array) => entry.numbers.push((name, number(array, index, name)?)),
+                None => missing.push(state_key(index, name)),
+            }
+        }
         for &name in engine.rule.states(group) {
             let key = state_key(index, name);
             match take(name) {
@@ -98,7 +109,7 @@ pub(crate) fn load<R: Rule>(engine: &mut Engine<R>, state: &StateDict) -> Result
         let unexpected = unexpected.into_keys().cloned().collect();
         return Err(Kind::StateDict { missing, unexpected }.into());
     }
-    engine.buckets = buckets(&groups, &loaded)?;
+    engine.buckets = buckets(&engine.rule, &groups, &loaded)?;
     engine.groups = groups;
     Ok(())
 }
@@ -138,19 +149,30 @@ fn options<R: Rule>(engine: &Engine<R>, state: &StateDict) -> Result<Vec<ParamGr
     Ok(groups)
 }
 
-/// A step count, stored as any number type.
+/// The elements as doubles, whatever number type they are stored as.
+fn wide(array: &Array) -> Result<Vec<f64>> {
+    Ok(match array.dtype() {
+        DType::F64 => array.to_vec()?,
+        DType::F32 => array.to_vec::<f32>()?.into_iter().map(f64::from).collect(),
+        _ => array.to_vec::<i64>()?.into_iter().map(|v| v as f64).collect(),
+    })
+}
+
+/// A step count.
 fn count(step: &Array, index: usize) -> Result<u64> {
-    let wide = |array: &Array| -> Result<Vec<f64>> {
-        Ok(match array.dtype() {
-            DType::F64 => array.to_vec()?,
-            DType::F32 => array.to_vec::<f32>()?.into_iter().map(f64::from).collect(),
-            _ => array.to_vec::<i64>()?.into_iter().map(|v| v as f64).collect(),
-        })
-    };
     match wide(step)?[..] {
         [value] if value >= 0.0 && value.fract() == 0.0 => Ok(value as u64),
         _ => Err(Error::argument(OP, "step", format!("{step}"), "a whole number, 0 or more")
             .within(state_key(index, "step"))),
+    }
+}
+
+/// One of a rule's numbers.
+fn number(array: &Array, index: usize, name: &'static str) -> Result<f64> {
+    match wide(array)?[..] {
+        [value] => Ok(value),
+        _ => Err(Error::argument(OP, name, format!("{array}"), "one number")
+            .within(state_key(index, name))),
     }
 }
 
@@ -170,20 +192,20 @@ fn fits(state: &Array, param: &Tensor) -> Result<()> {
     Ok(())
 }
 
-fn buckets(groups: &[ParamGroup], loaded: &[Loaded]) -> Result<Vec<Bucket>> {
+fn buckets<R: Rule>(rule: &R, groups: &[ParamGroup], loaded: &[Loaded]) -> Result<Vec<Bucket>> {
     let mut buckets = Vec::new();
     let mut first = 0;
     for (number, group) in groups.iter().enumerate() {
         let members = group.params().iter().enumerate().map(|(i, param)| {
-            let Loaded { step, states } = &loaded[first + i];
+            let Loaded { step, numbers, states } = &loaded[first + i];
             let names: Vec<&str> = states.iter().map(|(name, _)| *name).collect();
-            (first + i, param.clone(), (*step, names))
+            (first + i, param.clone(), (*step, names, numbers, apart(rule, first + i)))
         });
         for (mut bucket, run) in Bucket::all(number, &members.collect::<Vec<_>>()) {
-            let Loaded { step, states } = &loaded[first + run[0]];
+            let Loaded { step, numbers, states } = &loaded[first + run[0]];
             let part = |s: usize| run.iter().map(move |&i| loaded[first + i].states[s].1.clone());
             let states = states.iter().enumerate().map(|(s, (name, _))| (*name, part(s).collect()));
-            bucket.restore(*step, states.collect())?;
+            bucket.restore(*step, numbers, states.collect())?;
             buckets.push(bucket);
         }
         first += group.params().len();

@@ -17,5 +17,5 @@ pub use attrs::Attrs;
 pub use cases::{Case, Group, read_dir};
 pub use compare::{Agreement, Mismatch, Tolerance, compare};
 pub use gpu::{gpu, skipped};
-pub use ops::known_ops;
+pub use ops::{MakeOptimizer, OPTIMIZERS, known_ops};
 pub use runner::{Failure, Outcome, Report, Totals, run_case, run_dir};

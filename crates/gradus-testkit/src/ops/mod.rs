@@ -9,9 +9,12 @@ mod optimizer;
 mod pool;
 mod recurrent;
 mod reduce;
+mod scheduler;
 mod shape;
 mod training;
 mod unary;
+
+pub use optimizer::{MakeOptimizer, OPTIMIZERS};
 
 use crate::call::Row;
 
@@ -31,6 +34,7 @@ const TABLES: &[&[Row]] = &[
     loss::ROWS,
     optimizer::ROWS,
     pool::ROWS,
+    scheduler::ROWS,
     training::ROWS,
 ];
 
