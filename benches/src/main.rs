@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "the lines are the result")]
 
+mod against;
 mod measure;
 mod workloads;
 
@@ -24,6 +25,12 @@ struct Options {
     /// Threads of the CPU kernels; all processors by default.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// A peer to run in turn with this program; the ratio is its time divided by ours.
+    #[arg(long)]
+    against: Option<against::Peer>,
+    /// How often both are run, with `--against`.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
 }
 
 fn main() -> ExitCode {
@@ -41,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> gradus::Result<()> {
+fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::named(&options.device)?;
     for name in &options.workloads {
         if !workloads::ALL.iter().any(|w| w.name == name) {
@@ -52,8 +59,10 @@ fn run(options: &Options) -> gradus::Result<()> {
     for workload in workloads::ALL {
         let wanted =
             options.workloads.is_empty() || options.workloads.iter().any(|n| n == workload.name);
-        if wanted {
-            measure::report(workload, &device, options.seconds)?;
+        match options.against {
+            _ if !wanted => {}
+            Some(peer) => against::report(peer, workload.name, options)?,
+            None => measure::report(workload, &device, options.seconds)?,
         }
     }
     Ok(())
