@@ -4,8 +4,8 @@
 //! The package ships two sets of weights for the same network: those in its ONNX files, and those
 //! in the safetensors file. The graph runs with both, as `cases/silero.py` says; so does this.
 //!
-//! All of it comes from PyPI, so this runs only where `GRADUS_FETCH=1` is set, and needs a `python3`
-//! with pip. Anything that is missing is a printed skip. What was fetched stays in the target
+//! All of it comes from PyPI, so this runs only where `GRADUS_FETCH=1` is set, and needs a
+//! `python3` with pip. Anything that is missing is a printed skip. What was fetched stays in the target
 //! directory.
 
 use std::fs::{self, File};
