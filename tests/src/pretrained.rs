@@ -5,8 +5,8 @@
 //! in the safetensors file. The graph runs with both, as `cases/silero.py` says; so does this.
 //!
 //! All of it comes from PyPI, so this runs only where `GRADUS_FETCH=1` is set, and needs a
-//! `python3` with pip. Anything that is missing is a printed skip. What was fetched stays in the target
-//! directory.
+//! `python3` with pip. Anything that is missing is a printed skip. What was fetched stays in the
+//! target directory.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -52,7 +52,7 @@ struct Silero {
 
 impl Silero {
     fn new() -> Result<Self> {
-        let no_bias = ConvLayerOptions { bias: false, ..ConvLayerOptions::default() };
+        let no_bias = ConvLayerOptions { bias: false, ..Default::default() };
         Ok(Silero {
             stft_conv: Conv1d::with(1, 2 * BANDS, 256, no_bias)?.stride(128),
             conv1: Conv1d::new(BANDS, 128, 3)?.padding(1),
