@@ -14,6 +14,7 @@ mod matmul;
 mod memory;
 mod pointwise;
 mod pools;
+mod pretrained;
 mod structured;
 mod support;
 mod twins;

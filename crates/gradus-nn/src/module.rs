@@ -158,6 +158,18 @@ pub trait Module: Visit {
     /// Takes parameters and buffers by path from [`Module::state_dict`] or a file. Every name
     /// must match; float types are converted. On error nothing is changed.
     ///
+    /// Names that another program chose are changed on the way:
+    ///
+    /// ```
+    /// use gradus_nn::{Lstm, LstmCell, Module, StateDict};
+    /// let (cell, layer) = (LstmCell::new(3, 4)?, Lstm::new(3, 4)?);
+    /// assert!(layer.load_state_dict(&cell.state_dict()?).is_err());
+    /// let dict = cell.state_dict()?;
+    /// let dict: StateDict = dict.into_iter().map(|(k, v)| (format!("{k}_l0"), v)).collect();
+    /// layer.load_state_dict(&dict)?;
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Kind::StateDict` that lists what is missing and unexpected; `Kind::Shape` and
     /// `Kind::DType` that name the tensor.

@@ -137,7 +137,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Each image of `[N, 1, 28, 28]` flipped with probability 1/2 and shifted by up to two pixels both ways.
+/// Each image of `[N, 1, 28, 28]` flipped with probability 1/2 and shifted by up to two pixels
+/// both ways.
 fn shaken(x: &Tensor, random: &mut Generator) -> Result<Tensor> {
     let (n, device) = (x.shape()[0], x.device());
     let flip = Tensor::rand_from(random, [n, 1, 1, 1], &device).lt(0.5)?;

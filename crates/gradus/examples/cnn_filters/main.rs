@@ -84,7 +84,7 @@ fn page(x: &Tensor) -> Result<Page> {
 
 /// A convolution whose weight is [`BY_HAND`].
 fn by_hand() -> Result<Conv2d> {
-    let options = ConvLayerOptions { bias: false, ..ConvLayerOptions::default() };
+    let options = ConvLayerOptions { bias: false, ..Default::default() };
     let layer = Conv2d::with(1, BY_HAND.len(), 3, options)?.padding(1);
     let weight = BY_HAND.iter().flat_map(|(_, filter)| *filter).collect();
     layer.weight.set_value(&Tensor::from_vec(weight, [BY_HAND.len(), 1, 3, 3])?)?;
