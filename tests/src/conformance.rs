@@ -7,7 +7,7 @@ use gradus_autodiff::Device;
 use gradus_testkit::{Outcome, run_dir};
 
 /// Ops of `cases/` that gradus does not have yet.
-const MISSING: &[&str] = &["adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop", "rprop"];
+const MISSING: &[&str] = &[];
 
 /// Cases that float32 does not decide, so that a device may miss them: a bias whose outputs all
 /// pass a relu has, before a batch norm, a gradient of exactly zero, and Adam makes whole steps of
