@@ -188,7 +188,7 @@ fn number(array: &Array, index: usize, name: &'static str) -> Result<f64> {
 
 /// # Errors
 /// `Kind::Shape` and `Kind::DType` unless the state has the parameter's shape and type.
-fn fits(state: &Array, param: &Tensor) -> Result<()> {
+pub(crate) fn fits(state: &Array, param: &Tensor) -> Result<()> {
     let (shape, dtype): (Shape, DType) = (param.shape(), param.dtype());
     if *state.shape() != shape {
         let problem = Problem::Rule { rule: "a state has its parameter's shape" };
