@@ -11,8 +11,10 @@ fn leaf(shape: &[usize], seed: u64, device: &Device) -> Tensor {
     tensor.expect("the device has room").detach().requires_grad_(true)
 }
 
-/// Two parameters, a float buffer and a count.
-fn model(device: &Device) -> (Vec<(String, Tensor)>, Vec<(String, Tensor)>) {
+type Named = Vec<(String, Tensor)>;
+
+/// Two parameters; a float buffer and a count.
+fn model(device: &Device) -> (Named, Named) {
     let named = |name: &str, tensor| (name.to_owned(), tensor);
     let count = Tensor::from_vec(vec![0i32], [1]).and_then(|t| t.to(device)).expect("room");
     (
@@ -176,7 +178,8 @@ fn the_search_finds_the_steepest_descent() {
 
     let error = message(LrFinder::default().range(1.0, 0.5).run(&mut optimizer, || w.sum_all()));
     assert!(error.contains("lr_finder") && error.contains("start_lr"), "{error}");
-    let failed = finder.run(&mut optimizer, || loss(&w, &w, &w));
+    let narrow = randn(&[2, 3], 1);
+    let failed = finder.run(&mut optimizer, || loss(&w, &narrow, &narrow));
     assert!(failed.is_err());
     assert_eq!(optimizer.param_groups()[0].get("lr"), Some(0.5));
 }

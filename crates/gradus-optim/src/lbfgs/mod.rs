@@ -279,7 +279,7 @@ impl<F: FnMut() -> Result<Tensor>> Run<'_, F> {
     /// All gradients as one vector, zeros for parameters without one.
     fn gradient(&self) -> Result<Tensor> {
         let parts = self.group.params().iter().map(|p| {
-            let grad = p.grad().map_or_else(|| Tensor::zeros(p.shape(), &p.device()), |g| g);
+            let grad = p.grad().unwrap_or_else(|| Tensor::zeros(p.shape(), &p.device()));
             grad.detach().to_dtype(p.dtype())?.reshape(&[-1])
         });
         let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
