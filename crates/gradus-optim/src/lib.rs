@@ -21,6 +21,9 @@
 //! the gradients, evaluates the formula and writes parameters and states in place, unless
 //! somebody still holds the old elements: they keep them.
 //!
+//! Gradients accumulate: after `backward` of n micro-batches, each loss divided by n, one step is
+//! that of a single batch of all of them, if nothing in the model looks at a batch as a whole.
+//!
 //! A learning-rate schedule is a [`Schedule`]: a function from the number of the step to the rate.
 //! [`Scheduler`] applies it to an optimizer, [`preview`] shows it without one.
 
