@@ -7,7 +7,7 @@ use gradus_autodiff::Device;
 use gradus_testkit::{Outcome, run_dir};
 
 /// Ops of `cases/` that gradus does not have yet.
-const MISSING: &[&str] = &["adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop", "rprop"];
+const MISSING: &[&str] = &[];
 
 #[track_caller]
 fn everything_agrees(device: &Device) {

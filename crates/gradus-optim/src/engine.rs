@@ -64,13 +64,7 @@ impl<R: Rule> Engine<R> {
     /// # Errors
     /// `Kind::Argument` for an option that does not exist or has a bad value.
     pub(crate) fn check_options(&self, group: &ParamGroup) -> Result<()> {
-        let (op, settings) = (self.rule.name(), self.rule.settings());
-        for (name, value) in group.options() {
-            match settings.iter().find(|setting| setting.name == name) {
-                Some(setting) => setting.check(op, value)?,
-                None => return Err(Error::argument(op, name, value, "an option that exists")),
-            }
-        }
+        group.check(self.rule.name(), self.rule.settings())?;
         self.rule.check(group)
     }
 
@@ -81,22 +75,8 @@ impl<R: Rule> Engine<R> {
         }
         let op = self.rule.name();
         let params: Vec<&Tensor> = self.groups.iter().flat_map(ParamGroup::params).collect();
-        if params.is_empty() {
-            return Err(Error::argument(op, "params", "empty", "at least one parameter"));
-        }
+        check_params(op, &params)?;
         for (i, param) in params.iter().enumerate() {
-            if params[..i].iter().any(|other| other.is_same(param)) {
-                let value = format!("a list in which parameter {i} is there twice");
-                return Err(Error::argument(op, "params", value, "distinct parameters"));
-            }
-            if !param.is_leaf() {
-                let rule = "a parameter is the result of an operation; optimize a leaf";
-                return Err(Kind::Autograd { op, rule }.into());
-            }
-            if !param.dtype().is_float() {
-                let (got, expected) = (vec![param.dtype()], "parameters of a float type");
-                return Err(Kind::DType { op, got, expected }.into());
-            }
             self.rule.check_param(param).map_err(|e| e.within(format!("parameter {i}")))?;
         }
         let mut index = self.groups[..self.placed].iter().map(|g| g.params().len()).sum();
@@ -156,6 +136,29 @@ impl<R: Rule> Engine<R> {
         }
         Ok(Some(grads))
     }
+}
+
+/// # Errors
+/// What [`Optimizer::step`] says about parameters.
+pub(crate) fn check_params(op: &'static str, params: &[&Tensor]) -> Result<()> {
+    if params.is_empty() {
+        return Err(Error::argument(op, "params", "empty", "at least one parameter"));
+    }
+    for (i, param) in params.iter().enumerate() {
+        if params[..i].iter().any(|other| other.is_same(param)) {
+            let value = format!("a list in which parameter {i} is there twice");
+            return Err(Error::argument(op, "params", value, "distinct parameters"));
+        }
+        if !param.is_leaf() {
+            let rule = "a parameter is the result of an operation; optimize a leaf";
+            return Err(Kind::Autograd { op, rule }.into());
+        }
+        if !param.dtype().is_float() {
+            let (got, expected) = (vec![param.dtype()], "parameters of a float type");
+            return Err(Kind::DType { op, got, expected }.into());
+        }
+    }
+    Ok(())
 }
 
 fn next(index: &mut usize) -> usize {

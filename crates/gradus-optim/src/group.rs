@@ -1,6 +1,7 @@
 //! `ParamGroup`: parameters that share their options.
 
 use gradus_autodiff::Tensor;
+use gradus_tensor::{Error, Result};
 
 use crate::rule::Setting;
 
@@ -94,6 +95,18 @@ impl ParamGroup {
         if !self.options.iter().any(|o| o.name == name && o.own) {
             self.put(name, value, false);
         }
+    }
+
+    /// # Errors
+    /// `Kind::Argument` for an option that does not exist or has a bad value.
+    pub(crate) fn check(&self, op: &'static str, settings: &[Setting]) -> Result<()> {
+        for (name, value) in self.options() {
+            match settings.iter().find(|setting| setting.name == name) {
+                Some(setting) => setting.check(op, value)?,
+                None => return Err(Error::argument(op, name, value, "an option that exists")),
+            }
+        }
+        Ok(())
     }
 
     /// Adds the defaults of an optimizer.

@@ -21,6 +21,9 @@
 //! the gradients, evaluates the formula and writes parameters and states in place, unless
 //! somebody still holds the old elements: they keep them.
 //!
+//! Gradients accumulate: after `backward` of n micro-batches, each loss divided by n, one step is
+//! that of a single batch of all of them, if nothing in the model looks at a batch as a whole.
+//!
 //! A learning-rate schedule is a [`Schedule`]: a function from the number of the step to the rate.
 //! [`Scheduler`] applies it to an optimizer, [`preview`] shows it without one.
 
@@ -30,12 +33,16 @@ mod adam;
 mod adamax;
 mod adamw;
 mod asgd;
+mod average;
 mod bucket;
 mod clip;
+mod decay;
 mod engine;
+mod finder;
 mod flat;
 mod group;
 mod lamb;
+mod lbfgs;
 mod lion;
 mod muon;
 mod nadam;
@@ -54,11 +61,15 @@ pub use adam::{Adam, AdamRule};
 pub use adamax::{Adamax, AdamaxRule};
 pub use adamw::{AdamW, AdamWRule};
 pub use asgd::{Asgd, AsgdRule};
+pub use average::AveragedModel;
 pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm};
+pub use decay::weight_decay_groups;
 pub use engine::Engine;
+pub use finder::{LrCurve, LrFinder};
 pub use flat::Flat;
 pub use group::ParamGroup;
 pub use lamb::{Lamb, LambRule};
+pub use lbfgs::{Lbfgs, LineSearch};
 pub use lion::{Lion, LionRule};
 pub use muon::{AdjustLr, Muon, MuonRule};
 pub use nadam::{NAdam, NAdamRule};

@@ -7,13 +7,13 @@ use crate::flat::Flat;
 use crate::group::ParamGroup;
 use crate::rule::{Domain, Rule, Setting, StepContext};
 
-/// Lion (arXiv:2302.06675, algorithm 2): every element moves by lr; one state in place of Adam's two.
+/// Lion (arXiv:2302.06675, algorithm 2): every element moves by lr; one state, not Adam's two.
 ///
 /// *Formula*: `p *= 1 - lr · weight_decay`; `p -= lr · sign(β₁ m + (1 - β₁) g)`;
 /// `m = β₂ m + (1 - β₂) g`.
 ///
-/// *Source*: the paper; options as `torch.optim.Adam`'s. It wants a learning rate three to ten times
-/// smaller than AdamW's, and a weight decay as many times larger.
+/// *Source*: the paper; options as `torch.optim.Adam`'s. It wants a learning rate three to ten
+/// times smaller than AdamW's, and a weight decay as many times larger.
 ///
 /// ```
 /// use gradus_autodiff::Tensor;

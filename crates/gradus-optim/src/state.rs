@@ -8,7 +8,7 @@ use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 use crate::bucket::{Bucket, apart};
 use crate::engine::Engine;
 use crate::group::ParamGroup;
-use crate::optimizer::{Optimizer, StateDict};
+use crate::optimizer::StateDict;
 use crate::rule::Rule;
 
 const OP: &str = "load_state_dict";
@@ -17,7 +17,7 @@ const OPTIMIZER: &str = "optimizer";
 /// Metadata in place of a state that the options ask for but that has not begun.
 const PENDING: &str = "pending";
 
-fn state_key(index: usize, name: &str) -> String {
+pub(crate) fn state_key(index: usize, name: &str) -> String {
     format!("state.{index}.{name}")
 }
 
@@ -25,17 +25,23 @@ fn group_key(group: usize, name: &str) -> String {
     format!("param_groups.{group}.{name}")
 }
 
-/// The state dict of an optimizer.
-pub(crate) fn of<R: Rule>(engine: &Engine<R>) -> Result<StateDict> {
+/// A state dict without states: the optimizer's name and its groups' options.
+pub(crate) fn header(name: &str, groups: &[ParamGroup]) -> StateDict {
     let mut state = StateDict::default();
-    state.metadata.insert(OPTIMIZER.into(), engine.rule.name().into());
-    for (i, group) in engine.groups.iter().enumerate() {
+    state.metadata.insert(OPTIMIZER.into(), name.into());
+    for (i, group) in groups.iter().enumerate() {
         state.metadata.insert(group_key(i, "params"), group.params().len().to_string());
         for (name, value) in group.options() {
             // The shortest text that reads back as the same number.
             state.metadata.insert(group_key(i, name), value.to_string());
         }
     }
+    state
+}
+
+/// The state dict of an optimizer.
+pub(crate) fn of<R: Rule>(engine: &Engine<R>) -> Result<StateDict> {
+    let mut state = header(engine.rule.name(), &engine.groups);
     for bucket in engine.buckets.iter().filter(|bucket| bucket.steps() > 0) {
         let steps = i32::try_from(bucket.steps()).unwrap_or(i32::MAX);
         for (i, slot) in bucket.slots.iter().enumerate() {
@@ -68,7 +74,7 @@ struct Loaded {
 /// Replaces states and options by those of a state dict, or nothing when something is wrong.
 pub(crate) fn load<R: Rule>(engine: &mut Engine<R>, state: &StateDict) -> Result<()> {
     engine.place()?;
-    let groups = options(engine, state)?;
+    let groups = options(engine.rule.name(), &engine.groups, state)?;
     groups.iter().try_for_each(|group| engine.check_options(group))?;
 
     let mut unexpected: BTreeMap<&String, &Array> = state.tensors.iter().collect();
@@ -115,14 +121,18 @@ pub(crate) fn load<R: Rule>(engine: &mut Engine<R>, state: &StateDict) -> Result
 }
 
 /// The groups with the state dict's options.
-fn options<R: Rule>(engine: &Engine<R>, state: &StateDict) -> Result<Vec<ParamGroup>> {
+pub(crate) fn options(
+    optimizer: &str,
+    groups: &[ParamGroup],
+    state: &StateDict,
+) -> Result<Vec<ParamGroup>> {
     let text = |key: &str| state.metadata.get(key).map(String::as_str);
     let maker = text(OPTIMIZER).unwrap_or("unknown");
-    if maker != engine.rule.name() {
-        let value = format!("{maker} for {}", engine.rule.name());
+    if maker != optimizer {
+        let value = format!("{maker} for {optimizer}");
         return Err(Error::argument(OP, OPTIMIZER, value, "the optimizer that was saved"));
     }
-    let mut groups = engine.param_groups().to_vec();
+    let mut groups = groups.to_vec();
     if text(&group_key(groups.len(), "params")).is_some() {
         let value = format!("{} in the optimizer, more in the state", groups.len());
         return Err(Error::argument(OP, "param_groups", value, "as many groups as were saved"));
@@ -150,7 +160,7 @@ fn options<R: Rule>(engine: &Engine<R>, state: &StateDict) -> Result<Vec<ParamGr
 }
 
 /// The elements as doubles, whatever number type they are stored as.
-fn wide(array: &Array) -> Result<Vec<f64>> {
+pub(crate) fn wide(array: &Array) -> Result<Vec<f64>> {
     Ok(match array.dtype() {
         DType::F64 => array.to_vec()?,
         DType::F32 => array.to_vec::<f32>()?.into_iter().map(f64::from).collect(),
@@ -178,7 +188,7 @@ fn number(array: &Array, index: usize, name: &'static str) -> Result<f64> {
 
 /// # Errors
 /// `Kind::Shape` and `Kind::DType` unless the state has the parameter's shape and type.
-fn fits(state: &Array, param: &Tensor) -> Result<()> {
+pub(crate) fn fits(state: &Array, param: &Tensor) -> Result<()> {
     let (shape, dtype): (Shape, DType) = (param.shape(), param.dtype());
     if *state.shape() != shape {
         let problem = Problem::Rule { rule: "a state has its parameter's shape" };

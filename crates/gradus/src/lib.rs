@@ -38,7 +38,7 @@
 //! | [`kernels`] | op tables, lazy fusing expressions, structured ops on CPU and GPU |
 //! | [`autodiff`] | [`Tensor`], gradients of any order, `gradcheck` |
 //! | [`nn`] | layers, losses, initialisers, state dicts |
-//! | [`optim`] | optimizers, parameter groups, clipping |
+//! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
 //! | [`data`] | data sets, the loader, IDX and CSV |
 
 pub use gradus_autodiff as autodiff;
@@ -63,5 +63,5 @@ pub mod prelude {
     pub use crate::{DType, DataLoader, Device, Error, Result, Tensor, manual_seed, no_grad};
     pub use gradus_data::{Dataset, TensorDataset, datasets};
     pub use gradus_nn::prelude::*;
-    pub use gradus_optim::{Adam, AdamW, Optimizer, ParamGroup, Sgd};
+    pub use gradus_optim::{Adam, AdamW, LrScheduler, Optimizer, ParamGroup, Scheduler, Sgd};
 }

@@ -10,7 +10,7 @@ use super::{LinearLr, Moment, Schedule};
 type Part = Box<dyn Schedule>;
 
 fn names(parts: &[Part], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.debug_list().entries(parts.iter().map(|part| part.name())).finish()
+    f.debug_list().entries(parts.iter().map(Schedule::name)).finish()
 }
 
 /// One schedule after the other: each begins, with the base rate, at its milestone.

@@ -55,7 +55,8 @@ impl Schedule for CosineAnnealingLr {
             return Ok(at.lr);
         }
         // One step after the minimum the last rate says nothing about the base rate.
-        if at.step > self.t_max && (at.step - 1 - self.t_max) % (2 * self.t_max.max(1)) == 0 {
+        if at.step > self.t_max && (at.step - 1 - self.t_max).is_multiple_of(2 * self.t_max.max(1))
+        {
             return Ok(at.lr + (at.base_lr - self.eta_min) * (1.0 - (PI / t_max).cos()) / 2.0);
         }
         let height = |t: f64| 1.0 + (PI * t / t_max).cos();

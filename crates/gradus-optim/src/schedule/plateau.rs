@@ -185,11 +185,11 @@ impl ReduceLrOnPlateau {
     /// What the scheduler remembers; its options are not part of it.
     pub fn state_dict(&self) -> StateDict {
         let mut state = StateDict::default();
-        put(&mut state, "scheduler", NAME);
-        put(&mut state, "last_epoch", self.progress.last_epoch);
-        put(&mut state, "best", self.progress.best.unwrap_or(self.worst()));
-        put(&mut state, "num_bad_epochs", self.progress.num_bad_epochs);
-        put(&mut state, "cooldown_counter", self.progress.cooldown_counter);
+        put(&mut state, "scheduler", &NAME);
+        put(&mut state, "last_epoch", &self.progress.last_epoch);
+        put(&mut state, "best", &self.progress.best.unwrap_or(self.worst()));
+        put(&mut state, "num_bad_epochs", &self.progress.num_bad_epochs);
+        put(&mut state, "cooldown_counter", &self.progress.cooldown_counter);
         put_list(&mut state, "_last_lr", &self.last_lr);
         state
     }

@@ -149,8 +149,8 @@ impl<S: Schedule> LrScheduler for Scheduler<S> {
 
     fn state_dict(&self) -> StateDict {
         let mut state = StateDict::default();
-        put(&mut state, "scheduler", self.schedule.name());
-        put(&mut state, "last_epoch", self.last_epoch);
+        put(&mut state, "scheduler", &self.schedule.name());
+        put(&mut state, "last_epoch", &self.last_epoch);
         put_list(&mut state, "base_lrs", &self.base_lrs);
         put_list(&mut state, "_last_lr", &self.last_lr);
         state
@@ -171,7 +171,7 @@ pub(super) fn rates(optimizer: &dyn Optimizer) -> Vec<f64> {
     optimizer.param_groups().iter().map(|group| group.get("lr").unwrap_or(f64::NAN)).collect()
 }
 
-pub(super) fn put(state: &mut StateDict, key: &str, value: impl ToString) {
+pub(super) fn put(state: &mut StateDict, key: &str, value: &dyn ToString) {
     state.metadata.insert(key.to_owned(), value.to_string());
 }
 

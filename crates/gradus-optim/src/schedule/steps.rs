@@ -46,7 +46,7 @@ impl Schedule for StepLr {
     }
 
     fn lr(&self, at: &Moment) -> Result<f64> {
-        let falls = at.step > 0 && at.step % self.step_size.max(1) as u64 == 0;
+        let falls = at.step > 0 && at.step.is_multiple_of(self.step_size.max(1) as u64);
         Ok(if falls { at.lr * self.gamma } else { at.lr })
     }
 }
