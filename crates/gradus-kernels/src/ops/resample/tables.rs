@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "gpu")]
-use gradus_tensor::Device;
-use gradus_tensor::{Array, Error, Problem, Result, Shape};
+use gradus_tensor::{Array, Device};
+use gradus_tensor::{Error, Problem, Result, Shape};
 use parking_lot::Mutex;
 
 use super::{Bands, Weighted};
@@ -82,6 +82,7 @@ pub(in crate::ops) struct Table {
     pub(super) weights: Vec<f64>,
     pub(super) narrow: Vec<f32>,
     /// The table where it was used last.
+    #[cfg(feature = "gpu")]
     placed: Mutex<Option<Array>>,
 }
 
@@ -339,7 +340,15 @@ impl Table {
         }
         let rows = all.iter().map(|(start, row)| (*start, row.len())).collect();
         let narrow = weights.iter().map(|&w| w as f32).collect();
-        Table { input, rows, width, weights, narrow, placed: Mutex::new(None) }
+        Table {
+            input,
+            rows,
+            width,
+            weights,
+            narrow,
+            #[cfg(feature = "gpu")]
+            placed: Mutex::new(None),
+        }
     }
 
     /// How many rows there are.
