@@ -1,0 +1,5 @@
+//! Callbacks, one file each.
+
+mod progress;
+
+pub use progress::ProgressBar;
