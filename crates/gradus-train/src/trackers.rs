@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gradus_autodiff::Tensor;
-use gradus_tensor::{Array, Device, Result};
+use gradus_tensor::{Array, Result};
 use serde_json::{Value, json};
 
 use crate::learner::Step;
@@ -115,21 +115,15 @@ impl Trackers {
     }
 
     /// Goes on where [`Trackers::save`] was; false for a state that is not of these metrics.
-    pub(crate) fn restore(
-        &mut self,
-        state: &Value,
-        tensors: &BTreeMap<String, Array>,
-        device: &Device,
-    ) -> Result<bool> {
+    pub(crate) fn restore(&mut self, state: &Value, tensors: &BTreeMap<String, Array>) -> bool {
         let mut restored = Vec::new();
         for entry in state.as_array().into_iter().flatten() {
             let sums = entry[0].as_str().zip(Some(&entry[1]));
-            let Some((name, mut sums)) = sums
+            let Some((name, sums)) = sums
                 .and_then(|(name, state)| Some((name, Sums::restore(state, tensors.get(name))?)))
             else {
-                return Ok(false);
+                return false;
             };
-            sums.move_to(device)?;
             restored.push((name.to_owned(), sums));
         }
         self.reset();
@@ -139,9 +133,9 @@ impl Trackers {
                 continue;
             }
             let own = self.entries().into_iter().find(|(own, _)| *own == name);
-            let Some((_, own)) = own else { return Ok(false) };
+            let Some((_, own)) = own else { return false };
             *own = sums;
         }
-        Ok(true)
+        true
     }
 }

@@ -66,7 +66,7 @@ impl Callback for GradNorm {
         self.sum.add(&weighted_scalar(&norm, 1.0)?)?;
         self.largest = Some(match &self.largest {
             None => norm,
-            Some(largest) => Tensor::from(largest.maximum(&norm)?.array()?),
+            Some(largest) => Tensor::from(norm.maximum(&largest.to(&norm.device())?)?.array()?),
         });
         Ok(())
     }

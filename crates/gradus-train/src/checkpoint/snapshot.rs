@@ -13,7 +13,7 @@ use super::files::{Content, Files};
 use crate::callback::{Callback, CallbackState};
 use crate::exact;
 use crate::history::History;
-use crate::learner::{Learner, device_of};
+use crate::learner::Learner;
 use crate::logs::Logs;
 use crate::trainer::Trainer;
 
@@ -136,8 +136,7 @@ impl<L: Learner> Trainer<L> {
         self.run.logs = Logs::from_json(&state["logs"]).ok_or_else(|| damaged(files, "logs"))?;
         self.run.stop = state["stop"].as_str().map(str::to_owned);
         self.restore_model(content)?;
-        let device = device_of(self.learner.module());
-        if !self.trackers.restore(&state["trackers"], &content.tensors, &device)? {
+        if !self.trackers.restore(&state["trackers"], &content.tensors) {
             let expected = "the metrics that were saved";
             return Err(Error::argument("fit", "metrics", "other ones", expected));
         }

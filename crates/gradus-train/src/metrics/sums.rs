@@ -36,7 +36,8 @@ impl Sums {
                 let operands = [("before", &partial.shape()), ("now", &terms.shape())];
                 return Err(Error::shape("metric", problem, &operands));
             }
-            Some(partial) => (partial + &terms)?,
+            // A restored sum is on the CPU.
+            Some(partial) => (partial.to(&terms.device())? + &terms)?,
             None => terms,
         };
         // Computed now: a sum that is only promised would keep every batch alive.
@@ -79,14 +80,6 @@ impl Sums {
         let partial = partial.map(|array| Tensor::from(array.clone()));
         let (count, host) = (exact::count(&state["count"])?, exact::read_all(&state["host"])?);
         Some(Sums { partial, count, complete: Vec::new(), host })
-    }
-
-    /// Brings a restored sum to where the terms will be.
-    pub(crate) fn move_to(&mut self, device: &gradus_tensor::Device) -> Result<()> {
-        if let Some(partial) = &mut self.partial {
-            *partial = partial.to(device)?;
-        }
-        Ok(())
     }
 }
 
