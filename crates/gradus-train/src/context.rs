@@ -17,7 +17,6 @@ use crate::trackers::Trackers;
 pub(crate) struct Run {
     pub(crate) epoch: usize,
     pub(crate) epochs: usize,
-    pub(crate) first_epoch: usize,
     pub(crate) batch: usize,
     pub(crate) batches: usize,
     pub(crate) iteration: u64,

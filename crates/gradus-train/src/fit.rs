@@ -136,7 +136,6 @@ impl<L: Learner> Trainer<L> {
         }
         Ok(Run {
             epochs: options.epochs,
-            first_epoch: options.initial_epoch,
             epoch: options.initial_epoch,
             arguments: json!({
                 "epochs": options.epochs,
@@ -219,7 +218,7 @@ impl<L: Learner> Trainer<L> {
     /// Measures the validation data, if it is its turn, and adds `val_` names to the logs.
     fn validate(&mut self, plan: &Plan, callbacks: &mut [&mut dyn Callback]) -> Result<()> {
         let Some(loader) = &plan.validation else { return Ok(()) };
-        if (self.run.epoch + 1 - self.run.first_epoch) % plan.validation_freq != 0 {
+        if !(self.run.epoch + 1).is_multiple_of(plan.validation_freq) {
             return Ok(());
         }
         let place = (self.run.batch, self.run.batches);

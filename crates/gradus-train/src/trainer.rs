@@ -1,7 +1,7 @@
 //! `Trainer`: a learner with an optimizer and metrics.
 
 use gradus_nn::{Layer, Loss};
-use gradus_optim::{Optimizer, clip_grad_norm_, clip_grad_value_};
+use gradus_optim::{Optimizer, ParamGroup, clip_grad_norm_, clip_grad_value_};
 use gradus_tensor::{Error, Result, Shape};
 
 use crate::callback::{Callback, Event};
@@ -194,7 +194,7 @@ impl<L: Learner> Trainer<L> {
     pub(crate) fn check_optimizer(&self) -> Result<()> {
         let optimizer = self.optimizer.as_deref().ok_or_else(no_optimizer)?;
         let own = self.learner.module().parameters();
-        let mut moved = optimizer.param_groups().iter().flat_map(|group| group.params());
+        let mut moved = optimizer.param_groups().iter().flat_map(ParamGroup::params);
         if moved.any(|param| own.iter().any(|own| own.is_same(param))) {
             return Ok(());
         }

@@ -60,7 +60,7 @@ impl Loss for KlDivLoss {
     }
 
     fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let each = KlDivLoss { reduction: Reduction::None, ..self.clone() };
+        let each = KlDivLoss { reduction: Reduction::None, ..*self };
         each.forward(input, target)
     }
 }
@@ -71,7 +71,7 @@ impl Loss for PoissonNllLoss {
     }
 
     fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let each = PoissonNllLoss { reduction: Reduction::None, ..self.clone() };
+        let each = PoissonNllLoss { reduction: Reduction::None, ..*self };
         each.forward(input, target)
     }
 }

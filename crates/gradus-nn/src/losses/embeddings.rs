@@ -94,7 +94,7 @@ impl Loss for HingeEmbeddingLoss {
     }
 
     fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let each = HingeEmbeddingLoss { reduction: Reduction::None, ..self.clone() };
+        let each = HingeEmbeddingLoss { reduction: Reduction::None, ..*self };
         each.forward(input, target)
     }
 }

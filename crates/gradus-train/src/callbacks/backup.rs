@@ -89,12 +89,18 @@ impl BackupAndRestore {
         Ok(stems.map(|stem| Files::at(self.dir.join(stem))).collect())
     }
 
-    /// Removes what a killed process left half written.
+    /// Removes what a killed process left half written or half removed.
     fn sweep(&self) -> Result<()> {
         for entry in fs::read_dir(&self.dir).map_err(|error| Error::io(&self.dir, error))? {
-            let entry = entry.map_err(|error| Error::io(&self.dir, error))?;
-            if entry.file_name().to_string_lossy().ends_with(PARTIAL) {
-                fs::remove_file(entry.path()).map_err(|error| Error::io(entry.path(), error))?;
+            let path = entry.map_err(|error| Error::io(&self.dir, error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let stem = name.strip_suffix(".safetensors");
+            let stem = stem.map(|stem| stem.strip_suffix(".state").unwrap_or(stem));
+            let orphan = stem.is_some_and(|stem| {
+                stem.starts_with(PREFIX) && !self.dir.join(format!("{stem}.json")).exists()
+            });
+            if orphan || name.ends_with(PARTIAL) {
+                fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
         }
         Ok(())
@@ -152,14 +158,14 @@ impl Callback for BackupAndRestore {
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self.save_freq {
-            SaveFreq::Batches(freq) if cx.iteration() % freq as u64 == 0 => self.save(cx),
+            SaveFreq::Batches(freq) if cx.iteration().is_multiple_of(freq as u64) => self.save(cx),
             _ => Ok(()),
         }
     }
 
     fn on_epoch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self.save_freq {
-            SaveFreq::Epochs(freq) if (cx.epoch() + 1) % freq == 0 => self.save(cx),
+            SaveFreq::Epochs(freq) if (cx.epoch() + 1).is_multiple_of(freq) => self.save(cx),
             _ => Ok(()),
         }
     }

@@ -1,7 +1,5 @@
 //! Stops a training that no longer improves.
 
-use std::collections::BTreeMap;
-
 use gradus_nn::StateDict;
 use gradus_tensor::{Error, Result};
 use serde_json::{Value, json};
@@ -166,7 +164,7 @@ impl Callback for EarlyStopping {
             "stopped_epoch": self.stopped_epoch,
             "weights": self.best_weights.is_some(),
         });
-        let tensors = self.best_weights.clone().unwrap_or_else(BTreeMap::new);
+        let tensors = self.best_weights.clone().unwrap_or_default();
         Ok(CallbackState { value, tensors })
     }
 

@@ -56,7 +56,7 @@ impl Callback for GradNorm {
     }
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if cx.batch() % self.every != 0 {
+        if !cx.batch().is_multiple_of(self.every) {
             return Ok(());
         }
         let parameters = cx.model().parameters();

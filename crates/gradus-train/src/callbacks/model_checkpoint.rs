@@ -157,7 +157,7 @@ impl Callback for ModelCheckpoint {
 
     fn on_epoch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self.options.save_freq {
-            SaveFreq::Epochs(freq) if (cx.epoch() + 1) % freq == 0 => {
+            SaveFreq::Epochs(freq) if (cx.epoch() + 1).is_multiple_of(freq) => {
                 let logs = cx.logs().clone();
                 self.save(cx, logs)
             }

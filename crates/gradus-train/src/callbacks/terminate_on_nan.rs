@@ -58,7 +58,7 @@ impl Callback for TerminateOnNan {
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let batch = cx.batch();
-        if (batch + 1) % self.every != 0 && batch + 1 != cx.batches() {
+        if !(batch + 1).is_multiple_of(self.every) && batch + 1 != cx.batches() {
             return Ok(());
         }
         let Some(loss) = cx.running_loss()?.filter(|loss| !loss.is_finite()) else {

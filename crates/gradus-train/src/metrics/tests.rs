@@ -9,6 +9,7 @@ use super::*;
 const TOLERANCE: f64 = 1e-6;
 
 #[rustfmt::skip]
+#[allow(clippy::approx_constant, reason = "random numbers meet some constants")]
 mod data {
     //! Scores of 4 classes, labels, sample weights, probabilities, targets 0 and 1, and two
     //! columns of numbers with their predictions.

@@ -11,8 +11,8 @@ pub type Net = Trainer<Supervised<Sequential>>;
 
 /// Points of the plane in three classes.
 pub fn points(n: usize) -> TensorDataset {
-    let x = Generator::new(5).uniform(2 * n);
-    let class = |p: &[f32]| if p[0] > p[1] { 0 } else { 1 + i32::from(p[0] + p[1] > 1.0) };
+    let x: Vec<f32> = Generator::new(5).uniform(2 * n).iter().map(|u| 4.0 * u - 2.0).collect();
+    let class = |p: &[f32]| if p[0] > p[1] { 0 } else { 1 + i32::from(p[0] + p[1] > 0.0) };
     let y: Vec<i32> = x.chunks(2).map(class).collect();
     let x = Array::from_vec(x, [n, 2]).unwrap();
     TensorDataset::pair(x, Array::from_vec(y, [n]).unwrap()).unwrap()

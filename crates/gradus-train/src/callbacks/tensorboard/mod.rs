@@ -135,7 +135,7 @@ impl Callback for TensorBoard {
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self.update_freq {
-            UpdateFreq::Batches(freq) if cx.iteration() % freq.max(1) as u64 == 0 => {
+            UpdateFreq::Batches(freq) if cx.iteration().is_multiple_of(freq.max(1) as u64) => {
                 let (step, logs) = (cx.iteration() as i64, cx.running()?);
                 scalars(self.train()?, step, &logs, "batch_")
             }
@@ -156,7 +156,7 @@ impl Callback for TensorBoard {
             train.set("steps_per_second", steps / self.epoch_start.0.elapsed().as_secs_f64());
         }
         let epoch = cx.epoch();
-        if self.histogram_freq > 0 && epoch % self.histogram_freq == 0 {
+        if self.histogram_freq > 0 && epoch.is_multiple_of(self.histogram_freq) {
             self.histograms(cx)?;
         }
         scalars(self.train()?, epoch as i64, &train, "epoch_")?;
