@@ -20,7 +20,8 @@ use crate::exact;
 /// let error = logs.require("early_stopping", "val_loss").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "early_stopping: monitor is val_loss (logged: loss, accuracy), expected a name that is logged"
+///     "early_stopping: monitor is val_loss (logged: loss, accuracy), expected a name that is \
+///      logged"
 /// );
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

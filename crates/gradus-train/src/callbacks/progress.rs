@@ -146,7 +146,7 @@ impl Callback for ProgressBar {
     }
 }
 
-/// By how much the loss of validation is above that of training.
+/// By how much the loss of validation is above that of training, if it is.
 fn gap(logs: &Logs) -> Option<f64> {
-    Some(logs.get("val_loss")? - logs.get("loss")?)
+    Some(logs.get("val_loss")? - logs.get("loss")?).filter(|gap| *gap > 0.0)
 }

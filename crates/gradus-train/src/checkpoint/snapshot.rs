@@ -81,6 +81,8 @@ impl<L: Learner> Trainer<L> {
         }
         let module = Inventory::of(self.learner.module());
         let run = &self.run;
+        let generators: Vec<_> =
+            module.generators.iter().map(|own| own.with(|g| g.state())).collect();
         let state = json!({
             "position": { "epoch": position.epoch, "batch": position.batch },
             "iteration": run.iteration,
@@ -88,7 +90,7 @@ impl<L: Learner> Trainer<L> {
             "history": run.history.to_json(),
             "logs": run.logs.to_json(),
             "random": rng::with_default(|g| g.state()),
-            "generators": module.generators.iter().map(|g| g.with(|g| g.state())).collect::<Vec<_>>(),
+            "generators": generators,
             "training": module.modes.iter().map(Mode::is_training).collect::<Vec<_>>(),
             "frozen": module.frozen,
             "optimizer": optimizer,

@@ -6,7 +6,8 @@ use gradus_tensor::{Error, Problem, Result};
 use super::mean::{alike, labels, mean_value, means};
 
 means! {
-    #[doc = "The share of right predictions, of the kind that the shapes ask for. Keras: `accuracy`."]
+    #[doc = "The share of right predictions, of the kind that the shapes ask for. Keras:"]
+    #[doc = "`accuracy`."]
     #[doc = ""]
     #[doc = "Class indices `[N]` for scores `[N, C]` are compared as [`SparseCategoricalAccuracy`]"]
     #[doc = "does, one-hot rows `[N, C]` as [`CategoricalAccuracy`], a single column as"]
@@ -40,8 +41,8 @@ means! {
     } |this, y, t| binary("binary_accuracy", y, t, this.threshold);
     value sums mean_value(sums);
 
-    #[doc = "The share of samples `[N, C]` whose largest score is at the one of the one-hot target."]
-    #[doc = "Keras: `CategoricalAccuracy`."]
+    #[doc = "The share of samples `[N, C]` whose largest score is at the one of the one-hot"]
+    #[doc = "target. Keras: `CategoricalAccuracy`."]
     CategoricalAccuracy "categorical_accuracy" Rises {}
     |_this, y, t| categorical("categorical_accuracy", y, t);
     value sums mean_value(sums);

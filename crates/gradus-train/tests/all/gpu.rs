@@ -63,3 +63,26 @@ fn a_gpu_measures_what_the_cpu_does() {
     }
     assert_eq!(cpu.2, gpu.2);
 }
+
+#[test]
+fn the_host_reads_as_much_after_many_batches_as_after_few() {
+    if gpu().is_none() {
+        return;
+    }
+    // An engine of its own: its counters are nobody else's.
+    let engine = gradus_tensor::gpu::Gpu::open(&Default::default()).unwrap();
+    let device = Device::from_gpu(engine.clone());
+    let mut trainer = network(&device)
+        .metric(gradus_train::F1Score::default())
+        .metric(gradus_train::ConfusionMatrix::new(3));
+    let mut norm = gradus_train::GradNorm::default();
+    let mut read = |samples: usize| {
+        let before = engine.stats().read_bytes;
+        let options = FitOptions { batch_size: 5, ..quiet(1, vec![&mut norm]) };
+        trainer.fit(&points(samples), options).unwrap();
+        engine.stats().read_bytes - before
+    };
+    let few = read(10);
+    assert!(few > 0);
+    assert_eq!(read(200), few, "40 batches against 2");
+}
