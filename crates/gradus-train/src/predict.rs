@@ -77,7 +77,7 @@ impl<L: Learner> Trainer<L> {
             let columns = columns?;
             let output = no_grad(|| self.learner.predict_step(&columns[0]))
                 .and_then(|output| output.array())
-                .map_err(|error| error.within(format!("predict, batch {batch}")))?;
+                .map_err(|error| error.within(self.place(batch)))?;
             outputs.push(Tensor::from(output));
             self.tell(Event::PredictBatchEnd, &mut callbacks)?;
         }
@@ -86,6 +86,12 @@ impl<L: Learner> Trainer<L> {
             return Ok(outputs.remove(0));
         }
         cat(&outputs.iter().collect::<Vec<_>>(), 0)
+    }
+
+    /// Where a prediction failed; with a hint where the shape of a sample is not known.
+    fn place(&self, batch: usize) -> String {
+        let hint = ", x being a batch: for one sample call `predict_one`";
+        format!("predict, batch {batch}{}", if self.sample.is_none() { hint } else { "" })
     }
 
     /// # Errors

@@ -70,7 +70,6 @@ fn weights(step: &Step, y: &Tensor, weight: Option<&Tensor>) -> Result<Option<Te
             return Err(Error::shape(step.op, Problem::Rule { rule }, &operands));
         }
     };
-    // A class beyond the list is not in any row: it would weigh nothing, which `fit` has refused.
     let by_class = classes.to(&y.device())?.index_select(0, &labels)?;
     Ok(Some(match weight {
         None => by_class,

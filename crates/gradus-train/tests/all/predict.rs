@@ -59,3 +59,13 @@ fn an_image_alone_is_refused_before_a_flatten_layer_misreads_it() {
     assert_eq!(y.shape().dims(), [1, 10]);
     assert_eq!(trainer.predict_one(&image).unwrap().shape().dims(), [10]);
 }
+
+#[test]
+fn an_untrained_model_hints_at_the_missing_batch_dimension() {
+    let model = Sequential::new().push(Flatten::default()).push(Linear::new(784, 10).unwrap());
+    let image = Tensor::zeros([28, 28], &Device::cpu());
+    let error = Trainer::new(model).predict(&image, PredictOptions::default()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("linear: x has 28 features, weight expects 784"), "{text}");
+    assert!(text.ends_with("for one sample call `predict_one`"), "{text}");
+}
