@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use gradus_tensor::{Array, Device, Error, Kind, Operand, Problem, Result};
 
@@ -56,6 +57,8 @@ pub struct Loader<T> {
     device: Option<Device>,
     /// The epoch of the next iteration.
     epoch: AtomicU64,
+    /// Batches that the next iteration leaves out at its start.
+    skip: AtomicUsize,
     convert: PhantomData<fn() -> T>,
 }
 
@@ -71,6 +74,7 @@ impl<T> Loader<T> {
             prefetch: DEFAULT_PREFETCH,
             device: None,
             epoch: AtomicU64::new(0),
+            skip: AtomicUsize::new(0),
             convert: PhantomData,
         }
     }
@@ -117,6 +121,26 @@ impl<T> Loader<T> {
         Loader { epoch: AtomicU64::new(epoch), ..self }
     }
 
+    /// Leaves out the first batches of the next iteration, as when training resumes in the middle
+    /// of an epoch; they are not fetched. Later iterations are whole.
+    ///
+    /// ```
+    /// use gradus_data::{DataLoader, TensorDataset};
+    /// use gradus_tensor::Array;
+    /// let x = Array::from_vec((0..6).collect::<Vec<i32>>(), [6])?;
+    /// let data = TensorDataset::pair(x.clone(), x)?;
+    /// let loader = DataLoader::new(&data).batch_size(2).shuffle(1);
+    /// let whole: Vec<_> = loader.iter().map(|b| b.unwrap().0.to_vec::<i32>().unwrap()).collect();
+    /// let loader = DataLoader::new(&data).batch_size(2).shuffle(1).skip(2);
+    /// let rest: Vec<_> = loader.iter().map(|b| b.unwrap().0.to_vec::<i32>().unwrap()).collect();
+    /// assert_eq!(rest, whole[2..]);
+    /// # Ok::<(), gradus_tensor::Error>(())
+    /// ```
+    #[must_use]
+    pub fn skip(self, batches: usize) -> Self {
+        Loader { skip: AtomicUsize::new(batches), ..self }
+    }
+
     /// The number of batches in an epoch; 0 while the batch size is 0.
     pub fn len(&self) -> usize {
         match (self.batch_size, self.drop_last) {
@@ -138,17 +162,19 @@ impl<T> Loader<T> {
 
     fn start(&self) -> Batches<T> {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
+        let first = self.skip.swap(0, Ordering::Relaxed).min(self.len());
         let job = Arc::new(Job {
             dataset: self.dataset.clone(),
             order: self.order.indices(self.samples(), epoch),
             batch_size: self.batch_size,
+            first,
             batches: self.len(),
         });
         let mut batches = Batches {
-            left: job.batches,
+            left: job.batches - first,
             device: self.device.clone(),
             convert: PhantomData,
-            source: Source::Inline { next: 0, job: job.clone() },
+            source: Source::Inline { next: first, job: job.clone() },
         };
         if self.batch_size == 0 {
             let error = Error::argument(OP, "batch_size", 0, "at least 1");
@@ -159,7 +185,7 @@ impl<T> Loader<T> {
         // A single batch has nothing to be ahead of. A system that gives no thread is served
         // without one: the batches are the same.
         if self.prefetch > 0
-            && job.batches > 1
+            && batches.left > 1
             && let Ok(ahead) = Ahead::start(job, self.prefetch)
         {
             batches.source = Source::Ahead(ahead);
@@ -217,12 +243,14 @@ pub(crate) struct Job {
     dataset: Arc<dyn Dataset>,
     order: Vec<usize>,
     batch_size: usize,
+    first: usize,
     batches: usize,
 }
 
 impl Job {
-    pub(crate) fn batches(&self) -> usize {
-        self.batches
+    /// The numbers of the batches to fetch.
+    pub(crate) fn batches(&self) -> Range<usize> {
+        self.first..self.batches
     }
 
     /// Batch number `batch`. A panic of the dataset becomes an error, so that it reaches the

@@ -21,7 +21,7 @@ impl Ahead {
         // The thread itself holds one more batch while it waits for room.
         let (sender, receiver) = sync_channel(depth.saturating_sub(1));
         let thread = std::thread::Builder::new().name("gradus-data".into()).spawn(move || {
-            for batch in 0..job.batches() {
+            for batch in job.batches() {
                 let fetched = job.fetch(batch);
                 let failed = fetched.is_err();
                 // A consumer that went away wants no more batches.

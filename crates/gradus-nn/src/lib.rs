@@ -41,6 +41,6 @@ pub use layer::{Layer, WithinLayer};
 pub use layers::*;
 pub use losses::*;
 pub use module::Module;
-pub use parameter::{Buffer, Mode, Parameter};
+pub use parameter::{Buffer, LayerGenerator, Mode, Parameter};
 pub use state::{Mismatch, StateDict};
 pub use visit::{Part, Visit, Visitor, walk};

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradus_autodiff::{Operand, Tensor};
 use gradus_tensor::Result;
+use gradus_tensor::rng::Generator;
+use parking_lot::Mutex;
 
 /// A tensor that is trained. Clones are the same parameter.
 ///
@@ -55,6 +57,32 @@ impl Buffer {
     /// `Kind::Shape` when shape or type differ.
     pub fn set(&self, value: &Tensor) -> Result<()> {
         self.0.set_value(value)
+    }
+}
+
+/// A layer's own source of random numbers, such as a seeded dropout's: part of what a checkpoint
+/// keeps. Clones draw from the same one.
+///
+/// ```
+/// use gradus_nn::LayerGenerator;
+/// use gradus_tensor::rng::Generator;
+/// let generator = LayerGenerator::new(7);
+/// let first = generator.with(|g| g.uniform(3));
+/// generator.with(|g| *g = Generator::new(7));
+/// assert_eq!(generator.with(|g| g.uniform(3)), first);
+/// ```
+#[derive(Clone, Debug)]
+pub struct LayerGenerator(Arc<Mutex<Generator>>);
+
+impl LayerGenerator {
+    /// A generator from a seed.
+    pub fn new(seed: u64) -> Self {
+        LayerGenerator(Arc::new(Mutex::new(Generator::new(seed))))
+    }
+
+    /// Uses the generator; nobody else does meanwhile.
+    pub fn with<T>(&self, f: impl FnOnce(&mut Generator) -> T) -> T {
+        f(&mut self.0.lock())
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn entries<M: Visit + ?Sized>(module: &M) -> Vec<(String, Tensor)> {
         let tensor: &Tensor = match part {
             Part::Parameter(parameter) => parameter,
             Part::Buffer(buffer) => buffer,
-            Part::Module(_) | Part::Mode(_) => return,
+            Part::Module(_) | Part::Mode(_) | Part::Generator(_) => return,
         };
         all.push((path.to_owned(), tensor.clone()));
     });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gradus_tensor::{DType, Device, Shape};
 
-use crate::parameter::{Buffer, Mode, Parameter};
+use crate::parameter::{Buffer, LayerGenerator, Mode, Parameter};
 
 /// Something that a [`Visitor`] finds in a module.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub enum Part<'a> {
     Buffer(&'a Buffer),
     /// The training mode of a layer.
     Mode(&'a Mode),
+    /// A layer's own source of random numbers.
+    Generator(&'a LayerGenerator),
 }
 
 /// Goes through a module's parts and reports each with its path, such as `layers.1.bias`.
@@ -93,6 +95,12 @@ impl Visit for Buffer {
 impl Visit for Mode {
     fn visit(&self, visitor: &mut Visitor<'_>) {
         visitor.part(Part::Mode(self));
+    }
+}
+
+impl Visit for LayerGenerator {
+    fn visit(&self, visitor: &mut Visitor<'_>) {
+        visitor.part(Part::Generator(self));
     }
 }
 

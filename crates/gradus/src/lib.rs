@@ -40,6 +40,7 @@
 //! | [`nn`] | layers, losses, initialisers, state dicts |
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
 //! | [`data`] | data sets, the loader, IDX and CSV |
+//! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints |
 
 pub use gradus_autodiff as autodiff;
 pub use gradus_data as data;
@@ -47,6 +48,7 @@ pub use gradus_kernels as kernels;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;
 pub use gradus_tensor as tensor;
+pub use gradus_train as train;
 
 pub use gradus_autodiff::{
     Array, DType, Device, Error, Kind, Result, Shape, Tensor, arange, backward, cat, einsum, grad,

@@ -17,6 +17,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-optim", &["gradus-autodiff", "gradus-kernels", "gradus-tensor"]),
     ("gradus-data", &["gradus-tensor"]),
     (
+        "gradus-train",
+        &["gradus-autodiff", "gradus-data", "gradus-nn", "gradus-optim", "gradus-tensor"],
+    ),
+    (
         "gradus-agent",
         &[
             "gradus-autodiff",
@@ -37,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gradus-nn",
             "gradus-optim",
             "gradus-tensor",
+            "gradus-train",
         ],
     ),
 ];

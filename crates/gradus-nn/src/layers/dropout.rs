@@ -1,15 +1,12 @@
 //! Dropout.
 
-use std::sync::Arc;
-
 use gradus_autodiff::{Tensor, where_};
 use gradus_tensor::rng::{self, Generator};
 use gradus_tensor::{Error, Result, Shape};
-use parking_lot::Mutex;
 
 use crate::Module;
 use crate::layer::Layer;
-use crate::parameter::Mode;
+use crate::parameter::{LayerGenerator, Mode};
 
 /// In training, sets each element to zero with probability p and multiplies the others by
 /// `1 / (1 - p)`, so that the mean stays; in evaluation, the identity. PyTorch: `nn.Dropout`.
@@ -30,8 +27,7 @@ use crate::parameter::Mode;
 pub struct Dropout {
     p: f64,
     mode: Mode,
-    #[module(skip)]
-    generator: Option<Arc<Mutex<Generator>>>,
+    generator: Option<LayerGenerator>,
 }
 
 impl Dropout {
@@ -49,7 +45,7 @@ impl Dropout {
     /// Gives the layer a generator of its own.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.generator = Some(Arc::new(Mutex::new(Generator::new(seed))));
+        self.generator = Some(LayerGenerator::new(seed));
         self
     }
 
@@ -70,7 +66,7 @@ impl Dropout {
         }
         let draw = |g: &mut Generator| Tensor::rand_from(g, shape, &x.device());
         let noise = match &self.generator {
-            Some(generator) => draw(&mut generator.lock()),
+            Some(generator) => generator.with(draw),
             None => rng::with_default(draw),
         };
         noise.lt(1.0 - self.p).map(Some)
@@ -154,9 +150,9 @@ mod tests {
     #[test]
     fn evaluation_draws_nothing() {
         let layer = Dropout::new(0.5).unwrap().seed(3);
-        let before = layer.generator.as_ref().unwrap().lock().state();
+        let before = layer.generator.as_ref().unwrap().with(|g| g.state());
         layer.eval();
         assert_eq!(drop(&layer, &ones(3)), [1.0; 3]);
-        assert_eq!(layer.generator.as_ref().unwrap().lock().state(), before);
+        assert_eq!(layer.generator.as_ref().unwrap().with(|g| g.state()), before);
     }
 }

@@ -96,7 +96,7 @@ impl fmt::Debug for Sequential {
                 let name = path.rsplit('.').next().unwrap_or(path);
                 text.push_str(&format!(" {name} {}", parameter.shape()));
             }
-            Part::Buffer(_) | Part::Mode(_) => {}
+            Part::Buffer(_) | Part::Mode(_) | Part::Generator(_) => {}
         });
         f.write_str(&text)
     }

@@ -36,11 +36,21 @@ impl Loss for BceLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         binary_cross_entropy(input, target, self)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = BceLoss { reduction: Reduction::None, ..self.clone() };
+        each.forward(input, target)
+    }
 }
 
 impl Loss for BceWithLogitsLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         binary_cross_entropy_with_logits(input, target, self)
+    }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = BceWithLogitsLoss { reduction: Reduction::None, ..self.clone() };
+        each.forward(input, target)
     }
 }
 

@@ -23,6 +23,29 @@ pub trait Loss: Send + Sync {
     /// # Errors
     /// `Kind::Shape` and `Kind::DType` when they do not fit together.
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor>;
+
+    /// The losses that [`Loss::forward`] reduces, one an element: what sample weights are applied
+    /// to. A closure that returns more than one number returns these already.
+    ///
+    /// ```
+    /// use gradus_nn::{Loss, MseLoss, Tensor};
+    /// let y = Tensor::from_vec(vec![1.0f32, 2.0], [2])?;
+    /// let each = MseLoss::default().each(&y, &(&y * 2.0)?)?;
+    /// assert_eq!(each.to_vec::<f32>()?, [1.0, 4.0]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Loss::forward`]; `Kind::Unsupported` for a closure that returns one number.
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let loss = self.forward(input, target)?;
+        if loss.rank() > 0 {
+            return Ok(loss);
+        }
+        let what = "a weight for each sample".to_owned();
+        let place = "by a loss that returns one number; let it return one for each sample";
+        Err(Kind::Unsupported { op: "loss", what, place }.into())
+    }
 }
 
 impl<F: Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync> Loss for F {

@@ -37,6 +37,11 @@ impl Loss for CrossEntropyLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         cross_entropy(input, target, self)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = CrossEntropyLoss { reduction: Reduction::None, ..self.clone() };
+        each.forward(input, target)
+    }
 }
 
 /// Cross-entropy of logits, softmax included. PyTorch: `nn.functional.cross_entropy`.

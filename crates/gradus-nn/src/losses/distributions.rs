@@ -58,11 +58,21 @@ impl Loss for KlDivLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         kl_div(input, target, self)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = KlDivLoss { reduction: Reduction::None, ..*self };
+        each.forward(input, target)
+    }
 }
 
 impl Loss for PoissonNllLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         poisson_nll_loss(input, target, self)
+    }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = PoissonNllLoss { reduction: Reduction::None, ..*self };
+        each.forward(input, target)
     }
 }
 

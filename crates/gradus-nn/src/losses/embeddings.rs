@@ -92,6 +92,11 @@ impl Loss for HingeEmbeddingLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         hinge_embedding_loss(input, target, self)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = HingeEmbeddingLoss { reduction: Reduction::None, ..*self };
+        each.forward(input, target)
+    }
 }
 
 impl TripletMarginLoss {

@@ -31,6 +31,11 @@ impl Loss for NllLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         nll_loss(input, target, self)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = NllLoss { reduction: Reduction::None, ..self.clone() };
+        each.forward(input, target)
+    }
 }
 
 /// `-w[t] · input[t]` of log-probabilities `[N, C, *]` (or `[C]`) and class indices `[N, *]`.

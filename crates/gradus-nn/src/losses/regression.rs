@@ -54,11 +54,19 @@ impl Loss for MseLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         mse_loss(input, target, self.reduction)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        mse_loss(input, target, Reduction::None)
+    }
 }
 
 impl Loss for L1Loss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         l1_loss(input, target, self.reduction)
+    }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        l1_loss(input, target, Reduction::None)
     }
 }
 
@@ -66,11 +74,21 @@ impl Loss for SmoothL1Loss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         smooth_l1_loss(input, target, self.beta, self.reduction)
     }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = SmoothL1Loss { reduction: Reduction::None, ..*self };
+        each.forward(input, target)
+    }
 }
 
 impl Loss for HuberLoss {
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         huber_loss(input, target, self.delta, self.reduction)
+    }
+
+    fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let each = HuberLoss { reduction: Reduction::None, ..*self };
+        each.forward(input, target)
     }
 }
 

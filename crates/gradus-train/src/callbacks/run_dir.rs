@@ -1,0 +1,144 @@
+//! A directory that says what a run was: configuration, seed, commit, results.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use gradus_tensor::{Error, Result, write_atomic};
+use serde_json::{Value, json};
+
+use super::csv_logger::CsvLogger;
+use crate::callback::{Callback, CallbackState};
+use crate::context::Context;
+
+/// Writes `config.json` (the program's configuration, the arguments of `fit`, the optimizer's
+/// options, the commit of the working directory, the version of gradus), `metrics.csv` (as
+/// [`CsvLogger`]) and, in the end, `history.json` into a directory.
+///
+/// ```
+/// use gradus_train::RunDir;
+/// let run = RunDir::new("runs/first", serde_json::json!({ "hidden": 100 }));
+/// assert_eq!(run.path().to_str(), Some("runs/first"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    dir: PathBuf,
+    config: Value,
+    metrics: CsvLogger,
+}
+
+impl RunDir {
+    /// In this directory, with the program's own configuration: anything that `serde` makes JSON
+    /// of.
+    pub fn new(dir: impl Into<PathBuf>, config: Value) -> Self {
+        let dir = dir.into();
+        let metrics = CsvLogger::new(dir.join("metrics.csv"));
+        RunDir { dir, config, metrics }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    fn write(&self, name: &str, value: &Value) -> Result<()> {
+        fs::create_dir_all(&self.dir).map_err(|error| Error::io(&self.dir, error))?;
+        write_atomic(self.dir.join(name), |file| {
+            serde_json::to_writer_pretty(&mut *file, value)?;
+            file.write_all(b"\n")
+        })
+    }
+}
+
+impl Callback for RunDir {
+    fn name(&self) -> &'static str {
+        "run_dir"
+    }
+
+    fn on_train_begin(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let groups = cx.optimizer()?.param_groups().iter().map(|group| {
+            let options: serde_json::Map<String, Value> =
+                group.options().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            json!({ "parameters": group.params().len(), "options": options })
+        });
+        let groups: Vec<Value> = groups.collect();
+        self.write(
+            "config.json",
+            &json!({
+                "config": self.config,
+                "fit": cx.arguments(),
+                "optimizer": groups,
+                "parameters": cx.model().num_parameters(),
+                "git": commit(Path::new(".")),
+                "gradus": env!("CARGO_PKG_VERSION"),
+            }),
+        )?;
+        self.metrics.on_train_begin(cx)
+    }
+
+    fn on_epoch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.metrics.on_epoch_end(cx)
+    }
+
+    fn on_train_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let rows = cx.history().rows().iter().map(|(epoch, logs)| {
+            let mut row: serde_json::Map<String, Value> =
+                logs.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            row.insert("epoch".to_owned(), json!(epoch));
+            Value::Object(row)
+        });
+        let rows: Vec<Value> = rows.collect();
+        self.write("history.json", &json!(rows))
+    }
+
+    fn state(&mut self) -> Result<CallbackState> {
+        self.metrics.state()
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        self.metrics.load_state(state)
+    }
+}
+
+/// The commit that `dir`, or a directory above it, has checked out; read from the files of git.
+fn commit(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let git = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.exists())?;
+    // In a work tree of its own, `.git` is a file that names the directory.
+    let git = match fs::read_to_string(&git) {
+        Ok(text) => PathBuf::from(text.strip_prefix("gitdir: ")?.trim()),
+        Err(_) => git,
+    };
+    let head = fs::read_to_string(git.join("HEAD")).ok()?;
+    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    let common = fs::read_to_string(git.join("commondir"));
+    let common = common.map_or_else(|_| git.clone(), |path| git.join(path.trim()));
+    if let Ok(hash) = fs::read_to_string(common.join(name)) {
+        return Some(hash.trim().to_owned());
+    }
+    let packed = fs::read_to_string(common.join("packed-refs")).ok()?;
+    let line = packed.lines().find(|line| line.ends_with(name))?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commit_is_found_loose_packed_and_detached() {
+        let dir = tempfile::tempdir().expect("directory");
+        let git = dir.path().join(".git");
+        let inner = dir.path().join("a/b");
+        fs::create_dir_all(&inner).expect("directories");
+        fs::create_dir_all(git.join("refs/heads")).expect("directories");
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("write");
+        assert_eq!(commit(&inner), None);
+        fs::write(git.join("packed-refs"), "# x\nabc refs/heads/main\n").expect("write");
+        assert_eq!(commit(&inner).as_deref(), Some("abc"));
+        fs::write(git.join("refs/heads/main"), "def\n").expect("write");
+        assert_eq!(commit(&inner).as_deref(), Some("def"));
+        fs::write(git.join("HEAD"), "123\n").expect("write");
+        assert_eq!(commit(&inner).as_deref(), Some("123"));
+    }
+}

@@ -1,0 +1,252 @@
+//! `Trainer::fit`: the training loop.
+
+use std::sync::Arc;
+
+use gradus_autodiff::Tensor;
+use gradus_data::{Dataset, Loader};
+use gradus_tensor::{Device, Error, Problem, Result, Shape};
+use serde_json::json;
+
+use crate::callback::{Callback, Event};
+use crate::callbacks::ProgressBar;
+use crate::checkpoint::Position;
+use crate::context::Run;
+use crate::history::History;
+use crate::learner::{Learner, Step, device_of};
+use crate::options::{FitOptions, Validation};
+use crate::parts::{split, weighted};
+use crate::trainer::Trainer;
+
+const OP: &str = "fit";
+
+/// The options of a run that its loop needs.
+struct Plan {
+    train: Arc<dyn Dataset>,
+    validation: Option<Loader<Tensor>>,
+    validation_freq: usize,
+    class_weight: Option<Tensor>,
+    device: Device,
+    /// Callbacks of the user, the first of the list: those that checkpoints keep.
+    user_callbacks: usize,
+    options: LoaderOptions,
+}
+
+#[derive(Clone, Copy)]
+struct LoaderOptions {
+    batch_size: usize,
+    shuffle: Option<u64>,
+    drop_last: bool,
+    prefetch: usize,
+}
+
+impl Plan {
+    fn loader(&self, from: Position) -> Loader<Tensor> {
+        let LoaderOptions { batch_size, shuffle, drop_last, prefetch } = self.options;
+        let loader = Loader::new(&self.train).batch_size(batch_size).drop_last(drop_last);
+        let loader = loader.prefetch(prefetch).to(&self.device);
+        let loader = if let Some(seed) = shuffle { loader.shuffle(seed) } else { loader };
+        loader.epoch(from.epoch as u64).skip(from.batch)
+    }
+}
+
+impl<L: Learner> Trainer<L> {
+    /// Trains for some epochs and returns what they measured. Batches go to the device of the
+    /// model. Keras: `fit`.
+    ///
+    /// The loss of an epoch is the mean over its samples: the last, smaller batch counts by its
+    /// size. The order of samples depends on `seed` and the epoch's number alone. Nothing is read
+    /// from the device between the ends of epochs unless a callback asks.
+    ///
+    /// # Errors
+    /// `Kind::Argument` for options outside their domain, no optimizer, no loss or no samples;
+    /// what the model, the optimizer, the data and the callbacks report, with epoch and batch.
+    pub fn fit<D: Dataset + Clone + 'static>(
+        &mut self,
+        data: &D,
+        options: FitOptions<'_>,
+    ) -> Result<History> {
+        self.check_optimizer()?;
+        self.run = self.new_run(data.len(), &options)?;
+        let (first, verbose, resume) = (options.initial_epoch, options.verbose, options.resume);
+        let mut plan = Plan {
+            train: Arc::new(data.clone()),
+            validation: None,
+            validation_freq: options.validation_freq,
+            class_weight: None,
+            device: device_of(self.learner.module()),
+            user_callbacks: options.callbacks.len(),
+            options: LoaderOptions {
+                batch_size: options.batch_size,
+                shuffle: options.shuffle.then_some(options.seed),
+                drop_last: options.drop_last,
+                prefetch: options.prefetch,
+            },
+        };
+        if !options.class_weight.is_empty() {
+            let n = options.class_weight.len();
+            plan.class_weight = Some(Tensor::from_vec(options.class_weight, [n])?);
+        }
+        let whole = weighted(OP, plan.train.clone(), options.sample_weight)?;
+        let (train, validation) = match options.validation {
+            Validation::None => (whole, None),
+            Validation::Data(data) => (whole, Some(data)),
+            Validation::Split(fraction) => {
+                split(&whole, fraction).map(|(train, rest)| (train, Some(rest)))?
+            }
+        };
+        plan.train = train;
+        plan.validation = validation.map(|data| {
+            let size = options.validation_batch_size.unwrap_or(options.batch_size);
+            Loader::new(&data).batch_size(size).prefetch(options.prefetch).to(&plan.device)
+        });
+        self.run.validates = plan.validation.is_some();
+
+        let mut progress = ProgressBar::new(verbose);
+        let mut callbacks: Vec<&mut dyn Callback> =
+            options.callbacks.into_iter().map(|callback| callback as &mut dyn Callback).collect();
+        callbacks.push(&mut progress);
+        self.learner.module().train();
+        self.run.restore = resume.map(crate::checkpoint::Files::at);
+        self.run.batches = plan.loader(Position::default()).len();
+        self.tell(Event::TrainBegin, &mut callbacks)?;
+        let from = match self.run.restore.take() {
+            None => Position { epoch: first, batch: 0 },
+            Some(files) => self.restore(&files, &mut callbacks[..plan.user_callbacks])?,
+        };
+        self.epochs(&plan, from, &mut callbacks)?;
+        self.tell(Event::TrainEnd, &mut callbacks)?;
+        Ok(self.run.history.clone())
+    }
+
+    fn new_run(&self, samples: usize, options: &FitOptions<'_>) -> Result<Run> {
+        for (name, value) in [
+            ("batch_size", options.batch_size),
+            ("validation_freq", options.validation_freq),
+            ("validation_batch_size", options.validation_batch_size.unwrap_or(1)),
+            ("number of samples", samples),
+        ] {
+            if value == 0 {
+                return Err(Error::argument(OP, name, value, "at least 1"));
+            }
+        }
+        if options.drop_last && samples < options.batch_size {
+            let value = format!("{} for {samples} samples", options.batch_size);
+            let expected = "no more than there are samples, with `drop_last`";
+            return Err(Error::argument(OP, "batch_size", value, expected));
+        }
+        Ok(Run {
+            epochs: options.epochs,
+            epoch: options.initial_epoch,
+            arguments: json!({
+                "epochs": options.epochs,
+                "batch_size": options.batch_size,
+                "shuffle": options.shuffle,
+                "seed": options.seed,
+                "drop_last": options.drop_last,
+                "samples": samples,
+                "validation": format!("{:?}", options.validation),
+                "initial_epoch": options.initial_epoch,
+            }),
+            ..Run::default()
+        })
+    }
+
+    fn epochs(
+        &mut self,
+        plan: &Plan,
+        from: Position,
+        callbacks: &mut [&mut dyn Callback],
+    ) -> Result<()> {
+        let loader = plan.loader(from);
+        self.run.batches = loader.len();
+        for epoch in from.epoch..self.run.epochs {
+            if self.run.stop.is_some() {
+                break;
+            }
+            self.run.epoch = epoch;
+            let resumed = if epoch == from.epoch { from.batch } else { 0 };
+            if resumed == 0 {
+                self.trackers.reset();
+                self.run.logs = Default::default();
+                self.tell(Event::EpochBegin, callbacks)?;
+            }
+            for (batch, columns) in (resumed..).zip(loader.batches()) {
+                self.run.batch = batch;
+                self.tell(Event::TrainBatchBegin, callbacks)?;
+                columns
+                    .and_then(|columns| self.train_batch(plan, &columns))
+                    .map_err(|error| error.within(format!("batch {batch} of epoch {epoch}")))?;
+                self.tell(Event::TrainBatchEnd, callbacks)?;
+                self.serve(Position { epoch, batch: batch + 1 }, plan, callbacks)?;
+                if self.run.stop.is_some() {
+                    break;
+                }
+            }
+            self.run.logs = self.trackers.read()?;
+            self.validate(plan, callbacks)?;
+            self.tell(Event::EpochEnd, callbacks)?;
+            self.run.history.push(epoch, self.run.logs.clone());
+            self.serve(Position { epoch: epoch + 1, batch: 0 }, plan, callbacks)?;
+        }
+        Ok(())
+    }
+
+    /// Forward, backward, update: one step.
+    fn train_batch(&mut self, plan: &Plan, columns: &[Tensor]) -> Result<()> {
+        let mut step = self.step(OP, columns);
+        step.class_weight = plan.class_weight.clone();
+        self.learner.module().zero_grad();
+        let loss = self.learner.training_step(columns, &mut step)?;
+        must_be_scalar(&loss)?;
+        loss.backward()?;
+        self.clip()?;
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.step()?;
+        }
+        self.run.iteration += 1;
+        self.trackers.update(&loss, &step)
+    }
+
+    pub(crate) fn step(&mut self, op: &'static str, columns: &[Tensor]) -> Step {
+        let shape = columns.first().map(Tensor::shape).unwrap_or_default();
+        if shape.rank() > 0 {
+            self.sample = Some(Shape::new(&shape[1..]));
+        }
+        Step::new(op, shape.first().copied().unwrap_or(1))
+    }
+
+    /// Measures the validation data, if it is its turn, and adds `val_` names to the logs.
+    fn validate(&mut self, plan: &Plan, callbacks: &mut [&mut dyn Callback]) -> Result<()> {
+        let Some(loader) = &plan.validation else { return Ok(()) };
+        if !(self.run.epoch + 1).is_multiple_of(plan.validation_freq) {
+            return Ok(());
+        }
+        let place = (self.run.batch, self.run.batches);
+        let train = std::mem::take(&mut self.run.logs);
+        self.measure(loader, callbacks).map_err(|error| error.within("validation"))?;
+        let measured = std::mem::replace(&mut self.run.logs, train);
+        self.run.logs.extend(measured.prefixed("val_"));
+        (self.run.batch, self.run.batches) = place;
+        Ok(())
+    }
+
+    /// Writes the checkpoints that callbacks asked for.
+    fn serve(
+        &mut self,
+        position: Position,
+        plan: &Plan,
+        callbacks: &mut [&mut dyn Callback],
+    ) -> Result<()> {
+        for path in std::mem::take(&mut self.run.save) {
+            self.checkpoint(&path, position, &mut callbacks[..plan.user_callbacks])?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn must_be_scalar(loss: &Tensor) -> Result<()> {
+    if loss.numel() == 1 {
+        return Ok(());
+    }
+    Err(Error::shape("training_step", Problem::NotScalar, &[("loss", &loss.shape())]))
+}

@@ -1,0 +1,139 @@
+//! The arguments of `fit`, `evaluate` and `predict`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gradus_data::Dataset;
+
+use crate::callback::Callback;
+
+/// What is shown while something runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbose {
+    /// A progress bar on a terminal, one line an epoch elsewhere.
+    #[default]
+    Auto,
+    /// Nothing.
+    Silent,
+    /// A progress bar.
+    Bar,
+    /// One line an epoch.
+    Lines,
+}
+
+/// Where validation data comes from.
+#[derive(Clone, Default)]
+pub enum Validation {
+    /// There is none.
+    #[default]
+    None,
+    /// This fraction of the data, its last samples, which are not trained on; taken before
+    /// shuffling, as in Keras.
+    Split(f64),
+    /// Data of its own; see [`Validation::data`].
+    Data(Arc<dyn Dataset>),
+}
+
+impl Validation {
+    /// Data of its own. Takes a handle: cloning must be cheap.
+    pub fn data<D: Dataset + Clone + 'static>(data: &D) -> Self {
+        Validation::Data(Arc::new(data.clone()))
+    }
+}
+
+impl fmt::Debug for Validation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Validation::None => f.write_str("None"),
+            Validation::Split(fraction) => write!(f, "Split({fraction})"),
+            Validation::Data(data) => write!(f, "Data({} samples)", data.len()),
+        }
+    }
+}
+
+/// The arguments of [`Trainer::fit`](crate::Trainer::fit), with Keras' names and defaults.
+pub struct FitOptions<'a> {
+    /// Number of the last epoch: as many are trained, less `initial_epoch`.
+    pub epochs: usize,
+    /// Samples per batch. The number of samples is full-batch training, 1 is one sample a step.
+    pub batch_size: usize,
+    /// Data that is measured after epochs and not trained on.
+    pub validation: Validation,
+    /// Samples per validation batch; as `batch_size` unless set.
+    pub validation_batch_size: Option<usize>,
+    /// Validate every so many epochs.
+    pub validation_freq: usize,
+    /// Whether each epoch has a random order of its own.
+    pub shuffle: bool,
+    /// What the orders depend on, together with the epoch's number.
+    pub seed: u64,
+    /// Whether a last batch that is not full is left out.
+    pub drop_last: bool,
+    /// Weights of the classes `0..` in the loss of training batches.
+    pub class_weight: Vec<f32>,
+    /// A weight for every sample of the data, in its order.
+    pub sample_weight: Vec<f32>,
+    /// Number of the first epoch, from 0: an earlier training goes on.
+    pub initial_epoch: usize,
+    /// Batches fetched ahead on a thread of their own.
+    pub prefetch: usize,
+    /// A checkpoint to go on from; see [`Trainer::save`](crate::Trainer::save).
+    pub resume: Option<PathBuf>,
+    /// What is shown.
+    pub verbose: Verbose,
+    /// Called at the ends of everything, in this order.
+    pub callbacks: Vec<&'a mut dyn Callback>,
+}
+
+impl Default for FitOptions<'_> {
+    fn default() -> Self {
+        FitOptions {
+            epochs: 1,
+            batch_size: 32,
+            validation: Validation::None,
+            validation_batch_size: None,
+            validation_freq: 1,
+            shuffle: true,
+            seed: 0,
+            drop_last: false,
+            class_weight: Vec::new(),
+            sample_weight: Vec::new(),
+            initial_epoch: 0,
+            prefetch: 2,
+            resume: None,
+            verbose: Verbose::default(),
+            callbacks: Vec::new(),
+        }
+    }
+}
+
+/// The arguments of [`Trainer::evaluate`](crate::Trainer::evaluate).
+pub struct EvaluateOptions<'a> {
+    /// Samples per batch.
+    pub batch_size: usize,
+    /// A weight for every sample.
+    pub sample_weight: Vec<f32>,
+    /// Called at the ends of the test and of its batches.
+    pub callbacks: Vec<&'a mut dyn Callback>,
+}
+
+impl Default for EvaluateOptions<'_> {
+    fn default() -> Self {
+        EvaluateOptions { batch_size: 32, sample_weight: Vec::new(), callbacks: Vec::new() }
+    }
+}
+
+/// The arguments of [`Trainer::predict`](crate::Trainer::predict).
+pub struct PredictOptions<'a> {
+    /// Samples per batch.
+    pub batch_size: usize,
+    /// Called at the ends of the prediction and of its batches.
+    pub callbacks: Vec<&'a mut dyn Callback>,
+}
+
+impl Default for PredictOptions<'_> {
+    fn default() -> Self {
+        PredictOptions { batch_size: 32, callbacks: Vec::new() }
+    }
+}

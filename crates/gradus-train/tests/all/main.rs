@@ -1,0 +1,12 @@
+//! Tests of training as users see it, in one binary.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
+
+mod callbacks;
+mod corruption;
+mod fit;
+mod gpu;
+mod predict;
+mod resume;
+mod support;
+mod tensorboard;
