@@ -4,6 +4,7 @@
 
 mod against;
 mod measure;
+mod profile;
 mod workloads;
 
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ struct Options {
     /// A peer to run in turn with this program; the ratio is its time divided by ours.
     #[arg(long)]
     against: Option<against::Peer>,
+    /// Say where a step's time goes instead of timing many.
+    #[arg(long, conflicts_with = "against")]
+    profile: bool,
     /// How often both are run, with `--against`.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -62,6 +66,7 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         match options.against {
             _ if !wanted => {}
             Some(peer) => against::report(peer, workload.name, options)?,
+            None if options.profile => profile::report(workload, &device)?,
             None => measure::report(workload, &device, options.seconds)?,
         }
     }

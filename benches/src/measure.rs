@@ -38,6 +38,14 @@ fn rss_mb() -> Option<f64> {
     Some((kb / 102.4).round() / 10.0)
 }
 
+/// Seconds that this thread has spent computing, where the system tells: without what it waited
+/// for, a GPU that computes on the processor included.
+pub fn cpu_seconds() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = status.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds * 1e-9)
+}
+
 /// Times a workload and prints its line.
 pub fn report(workload: &Workload, device: &Device, seconds: f64) -> Result<()> {
     let mut run = match (workload.prepare)(device) {

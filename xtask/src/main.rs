@@ -61,6 +61,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Say where a step's time goes: kernels, dispatches, submits, memory, the host's own time.
+    Profile {
+        /// Workloads and options of the benchmark program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,6 +79,10 @@ fn main() -> ExitCode {
         Chore::Setup { check } => setup::run(check),
         Chore::Ci => ci::run(),
         Chore::Bench { args } => bench(&args),
+        Chore::Profile { mut args } => {
+            args.push("--profile".to_owned());
+            bench(&args)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

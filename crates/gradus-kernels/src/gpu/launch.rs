@@ -82,6 +82,7 @@ pub(crate) fn launch(gpu: &Arc<Gpu>, l: &Launch<'_>) -> Result<()> {
     let uses: SmallVec<[&GpuBuffer; 12]> = l.buffers.iter().map(|buffer| &***buffer).collect();
     let bind_group = gpu.bind_group(&compiled.layout, &uses).map_err(|error| error.within(name))?;
     let dispatch = Dispatch {
+        name,
         pipeline: &compiled.pipeline,
         bind_group: &bind_group,
         params: l.params,

@@ -183,7 +183,14 @@ mod tests {
             let bind_group = gpu.bind_group(&compiled.layout, uses).expect("fits");
             let pipeline = &compiled.pipeline;
             let grid = [8, 1, 1];
-            let dispatch = Dispatch { pipeline, bind_group: &bind_group, params: &[], uses, grid };
+            let dispatch = Dispatch {
+                name: "warm-up",
+                pipeline,
+                bind_group: &bind_group,
+                params: &[],
+                uses,
+                grid,
+            };
             gpu.dispatch(&dispatch).expect("recorded");
             let got: Vec<u32> = bytemuck::pod_collect_to_vec(&gpu.read(&y, 0, 256).expect("read"));
             assert_eq!(got, [expected; 64]);

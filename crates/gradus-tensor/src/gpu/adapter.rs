@@ -108,7 +108,9 @@ fn demands(adapter: &wgpu::Adapter, options: &GpuOptions) -> (wgpu::Features, wg
     if options.web_limits {
         return (wgpu::Features::empty(), wgpu::Limits::default());
     }
-    let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::SUBGROUP_BARRIER;
+    let mut wanted = wgpu::Features::SUBGROUP
+        | wgpu::Features::SUBGROUP_BARRIER
+        | wgpu::Features::TIMESTAMP_QUERY;
     wanted.set(wgpu::Features::IMMEDIATES, options.immediates);
     let features = adapter.features() & wanted;
     let mut limits = adapter.limits();

@@ -13,6 +13,7 @@ mod pool;
 mod ring;
 mod stats;
 mod stream;
+mod timing;
 mod transfer;
 
 #[cfg(test)]
@@ -24,3 +25,4 @@ pub use buffer::GpuBuffer;
 pub use engine::Gpu;
 pub use stats::GpuStats;
 pub use stream::{Dispatch, MAX_WORKGROUPS, ParamsMode};
+pub use timing::KernelTime;

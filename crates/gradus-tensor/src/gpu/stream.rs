@@ -7,6 +7,7 @@ use super::buffer::GpuBuffer;
 use super::engine::Gpu;
 use super::ring::{Ring, WINDOW};
 use super::stats::Counters;
+use super::timing::Timing;
 use crate::error::{Error, Kind, Result};
 
 /// Workgroups that one dimension of a dispatch can have, on every device.
@@ -32,6 +33,8 @@ pub enum ParamsMode {
 /// One kernel launch, ready to be recorded.
 #[derive(Debug)]
 pub struct Dispatch<'a> {
+    /// The kernel's name, for profiles.
+    pub name: &'static str,
     /// Built for [`Gpu::params_mode`] of as many words as `params` has.
     pub pipeline: &'a wgpu::ComputePipeline,
     /// Group 0.
@@ -57,6 +60,8 @@ pub(crate) struct Stream {
     /// Upload bytes that wait for the next submit.
     pub(crate) staged_bytes: u64,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Set while kernels are timed.
+    pub(super) timing: Option<Timing>,
 }
 
 impl Stream {
@@ -70,6 +75,7 @@ impl Stream {
             ring,
             staged_bytes: 0,
             in_flight: VecDeque::new(),
+            timing: None,
         }
     }
 
@@ -86,6 +92,9 @@ impl Stream {
     }
 
     fn record(&mut self, device: &wgpu::Device, d: &Dispatch<'_>, mode: ParamsMode) {
+        if self.timing.is_some() {
+            self.begin_timed(device, d);
+        }
         let encoder = &mut self.encoder;
         let pass = self.pass.get_or_insert_with(|| {
             encoder
@@ -112,6 +121,18 @@ impl Stream {
         let [x, y, z] = d.grid;
         pass.dispatch_workgroups(x, y, z);
         self.recorded += 1;
+    }
+
+    /// Opens a pass with time stamps around it.
+    fn begin_timed(&mut self, device: &wgpu::Device, d: &Dispatch<'_>) {
+        self.end_pass();
+        let Some(timing) = &mut self.timing else { return };
+        let bytes = d.uses.iter().map(|buffer| buffer.size()).sum();
+        let stamps = timing.stamps(d.name, bytes, d.grid);
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: stamps };
+        let encoder =
+            self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
+        self.pass = Some(encoder.begin_compute_pass(&descriptor).forget_lifetime());
     }
 }
 

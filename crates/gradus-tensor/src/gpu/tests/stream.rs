@@ -167,3 +167,25 @@ fn a_refused_command_poisons_but_a_captured_one_does_not() {
     let error = gpu.alloc(16).expect_err("results can no longer be trusted");
     assert!(matches!(error.kind(), Kind::Device { op: "gpu", .. }), "{error}");
 }
+
+#[test]
+fn launches_are_timed_one_by_one_and_compute_the_same() {
+    let Some(gpu) = default() else { return };
+    assert_eq!(gpu.take_times().expect("device"), []);
+    let kernel = AddKernel::new(&gpu, 1);
+    let (x, y) = (words(&gpu, &[1; 64]), gpu.alloc(256).expect("memory"));
+    if let Err(error) = gpu.start_timing() {
+        assert!(matches!(error.kind(), Kind::Unsupported { .. }), "{error}");
+        return;
+    }
+    for add in 0..3 {
+        kernel.run(&x, &y, add, 0);
+    }
+    let times = gpu.take_times().expect("device");
+    assert_eq!(times.len(), 3);
+    assert!(times.iter().all(|t| t.name == "add" && t.ms >= 0.0 && t.bound_bytes == 512));
+    assert!(times.iter().map(|t| t.ms).sum::<f64>() > 0.0);
+    assert_eq!(read_words(&y, 64), [3; 64]);
+    kernel.run(&x, &y, 9, 0);
+    assert_eq!(gpu.take_times().expect("device"), [], "timing has ended");
+}

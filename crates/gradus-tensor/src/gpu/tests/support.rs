@@ -83,6 +83,7 @@ impl AddKernel {
         params[self.words - 1] += last;
         let bind_group = gpu.bind_group(&self.layout, &[x, y]).expect("two buffers");
         gpu.dispatch(&Dispatch {
+            name: "add",
             pipeline: &self.pipeline,
             bind_group: &bind_group,
             params: &params,
