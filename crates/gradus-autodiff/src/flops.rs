@@ -18,7 +18,8 @@ thread_local! {
 ///
 /// ```
 /// use gradus_autodiff::{Device, Tensor, count_flops};
-/// let (x, w) = (Tensor::zeros([2, 784], &Device::cpu()), Tensor::zeros([100, 784], &Device::cpu()));
+/// let cpu = Device::cpu();
+/// let (x, w) = (Tensor::zeros([2, 784], &cpu), Tensor::zeros([100, 784], &cpu));
 /// let (y, flops) = count_flops(|| x.linear(&w, None)?.relu());
 /// assert_eq!((y?.shape().dims(), flops), (&[2, 100][..], 2 * 2 * 784 * 100));
 /// # Ok::<(), gradus_autodiff::Error>(())

@@ -11,13 +11,16 @@ use crate::layers::{Conv as Layer, ConvLayerOptions};
 
 const KINDS: [&str; 3] = ["Conv1D", "Conv2D", "Conv3D"];
 const OPS: [&str; 3] = ["conv1d", "conv2d", "conv3d"];
-const INPUTS: [&str; 3] =
-    ["(None, channels, length)", "(None, channels, height, width)", "channels and three sizes"];
+pub(super) const INPUTS: [&str; 3] = [
+    "(None, channels, length)",
+    "(None, channels, height, width)",
+    "(None, channels, depth, height, width)",
+];
 
 super::layer! {
-    /// Convolution over `D` dimensions, [`Conv`](crate::Conv) with as many channels as it is called on:
-    /// [`Conv1D`], [`Conv2D`], [`Conv3D`]. Keras: `Conv2D(filters, kernel_size)`, but channels
-    /// stand first in the data.
+    /// Convolution over `D` dimensions, [`Conv`](crate::Conv) with as many channels as it is
+    /// called on: [`Conv1D`], [`Conv2D`], [`Conv3D`]. Keras: `Conv2D(filters, kernel_size)`,
+    /// but channels stand first in the data.
     ///
     /// Sizes are one number or one a dimension.
     ///
@@ -34,7 +37,7 @@ super::layer! {
     /// assert_eq!(text, expected);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
-    Conv<D> => KINDS[D - 1]; {
+    Conv<D> => of_dims::<D>(&KINDS); {
         filters: usize [usize],
         kernel_size: Sizes<D> [impl Into<Sizes<D>>]
     } with {
@@ -67,11 +70,12 @@ pub type Conv3D = Conv<3>;
 
 impl<const D: usize> Conv<D> {
     fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
-        let x = one_input(OPS[D - 1], inputs, &[D + 1], INPUTS[D - 1])?;
+        let op = of_dims::<D>(&OPS);
+        let x = image::<D>(op, inputs)?;
         let options = ConvLayerOptions {
             conv: ConvOptions::default()
                 .stride(self.strides)
-                .padding(padding(OPS[D - 1], &self.padding)?)
+                .padding(padding(op, &self.padding)?)
                 .dilation(self.dilation_rate)
                 .groups(self.groups),
             bias: self.use_bias,
@@ -82,6 +86,22 @@ impl<const D: usize> Conv<D> {
         let layer = Layer::with(x.shape[0], self.filters, self.kernel_size, options)?;
         activated(layer, &self.activation, 1)
     }
+}
+
+/// The text for `D` dimensions; for a number that there is none of, the last.
+pub(super) fn of_dims<const D: usize>(texts: &[&'static str; 3]) -> &'static str {
+    texts[D.clamp(1, 3) - 1]
+}
+
+/// The only input, if it is channels and `D` sizes.
+///
+/// # Errors
+/// `Kind::Argument` if it is not, or unless D is 1, 2 or 3.
+pub(super) fn image<'a, const D: usize>(op: &'static str, inputs: &'a [Spec]) -> Result<&'a Spec> {
+    if !(1..=3).contains(&D) {
+        return Err(Error::argument(op, "dimensions", D, "1, 2 or 3"));
+    }
+    one_input(op, inputs, &[D + 1], of_dims::<D>(&INPUTS))
 }
 
 /// # Errors

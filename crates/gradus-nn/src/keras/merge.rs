@@ -47,7 +47,8 @@ macro_rules! merges {
             #[doc = concat!("use gradus_nn::keras::{Call, ", $kind, ", Model, input};")]
             /// use gradus_nn::Tensor;
             /// let (a, b) = (input([2]), input([2]));
-            #[doc = concat!("let model = Model::new([&a, &b], &", $kind, "::new().call([&a, &b])?)?;")]
+            #[doc = concat!("let y = ", $kind, "::new().call([&a, &b])?;")]
+            /// let model = Model::new([&a, &b], &y)?;
             /// let xs = [[1.0f32, 4.0], [3.0, 2.0]].map(|x| Tensor::from_slice(&x, [1, 2]));
             /// let [a, b] = xs;
             /// let y = model.forward_many(&[&a?, &b?])?;
@@ -166,8 +167,9 @@ super::layer! {
     /// use gradus_nn::keras::{Call, Dot, Model, input};
     /// use gradus_nn::Tensor;
     /// let (a, b) = (input([2]), input([2]));
-    /// let cosine = Dot::new((1, 1)).normalize(true);
-    /// let model = Model::new([&a, &b], [&Dot::new((1, 1)).call([&a, &b])?, &cosine.call([&a, &b])?])?;
+    /// let product = Dot::new((1, 1)).call([&a, &b])?;
+    /// let cosine = Dot::new((1, 1)).normalize(true).call([&a, &b])?;
+    /// let model = Model::new([&a, &b], [&product, &cosine])?;
     /// let a = Tensor::from_vec(vec![3.0f32, 4.0], [1, 2])?;
     /// let b = Tensor::from_vec(vec![4.0f32, 3.0], [1, 2])?;
     /// let y = model.forward_many(&[&a, &b])?;

@@ -25,16 +25,22 @@
 //! for `Conv1D`, `[N, C, L]`; sequences of recurrent layers and of `Dense` have their features
 //! last, as in both. Weights have PyTorch's shapes and keys (`dense.weight`, not `kernel`).
 //!
-//! | Keras's group | Here |
-//! |---|---|
-//! | core | [`input`], [`Dense`], [`Activation`], [`Embedding`], [`Apply`] for any [`Layer`](crate::Layer) |
-//! | convolution | [`Conv1D`], [`Conv2D`], [`Conv3D`], [`DepthwiseConv2D`] |
-//! | pooling | [`MaxPooling2D`], [`AveragePooling2D`], [`GlobalAveragePooling2D`], [`GlobalMaxPooling2D`] and their kin in one and three dimensions |
-//! | recurrent | [`LSTM`], [`GRU`], [`SimpleRNN`] |
-//! | normalization | [`BatchNormalization`], [`LayerNormalization`] |
-//! | regularization | [`Dropout`] |
-//! | reshaping | [`Flatten`], [`Reshape`], [`Permute`], [`ZeroPadding2D`], [`UpSampling2D`] |
-//! | merging | [`Add`], [`Subtract`], [`Multiply`], [`Average`], [`Maximum`], [`Minimum`], [`Concatenate`], [`Dot`] |
+//! The catalogue, in Keras's groups:
+//!
+//! * core: [`input`], [`Dense`], [`Activation`], [`Embedding`]; [`Apply`] for any
+//!   [`Layer`](crate::Layer);
+//! * convolution: [`Conv1D`], [`Conv2D`], [`Conv3D`], [`DepthwiseConv2D`];
+//! * pooling: [`MaxPooling2D`], [`AveragePooling2D`], [`GlobalMaxPooling2D`],
+//!   [`GlobalAveragePooling2D`], and all four in one and three dimensions;
+//! * recurrent: [`LSTM`], [`GRU`], [`SimpleRNN`];
+//! * normalization: [`BatchNormalization`], [`LayerNormalization`];
+//! * regularization: [`Dropout`];
+//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`ZeroPadding2D`], [`UpSampling2D`];
+//! * merging: [`Add`], [`Subtract`], [`Multiply`], [`Average`], [`Maximum`], [`Minimum`],
+//!   [`Concatenate`], [`Dot`].
+//!
+//! Layers train or evaluate by their model's mode, as all modules do: `model.eval()` before
+//! predictions, where Keras passes `training=False`.
 
 mod activations;
 mod call;
@@ -95,7 +101,7 @@ macro_rules! layer {
 
         impl $(<const $d: usize>)? $name $(<$d>)? {
             /// The layer with Keras's defaults.
-            #[allow(clippy::new_without_default, reason = "a layer is made by `new`, as Keras's by a call")]
+            #[allow(clippy::new_without_default, reason = "each call makes another layer")]
             pub fn new($($required: $rp),*) -> Self {
                 $name {
                     $($required: $required.into(),)*
@@ -108,15 +114,18 @@ macro_rules! layer {
             $(
                 $(#[$odoc])*
                 #[must_use]
-                pub fn $option(self, $option: $op) -> Self {
-                    $name { $option: $option.into(), slot: self.slot.fresh(), ..self }
+                pub fn $option(mut self, $option: $op) -> Self {
+                    self.$option = $option.into();
+                    self.slot = self.slot.fresh();
+                    self
                 }
             )*
 
             /// Sets its name in the model.
             #[must_use]
-            pub fn name(self, name: impl Into<String>) -> Self {
-                $name { slot: self.slot.named(name), ..self }
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.slot = self.slot.named(name);
+                self
             }
         }
 

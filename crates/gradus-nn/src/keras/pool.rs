@@ -3,13 +3,10 @@
 use gradus_autodiff::{AvgPoolOptions, Dim, MaxPoolOptions, Sizes, Tensor};
 use gradus_tensor::Result;
 
-use super::call::{Combine, One, one_input};
-use super::conv::padding;
+use super::call::{Combine, One};
+use super::conv::{image, of_dims, padding};
 use super::symbol::Spec;
 use crate::{Layer, Module, Padding};
-
-const INPUTS: [&str; 3] =
-    ["(None, channels, length)", "(None, channels, height, width)", "channels and three sizes"];
 
 macro_rules! pooling {
     ($name:ident $what:literal $layer:ident $op:literal $kinds:ident $keras:literal) => {
@@ -18,7 +15,7 @@ macro_rules! pooling {
             /// but channels stand first in the data.
             ///
             /// Sizes are one number or one a dimension.
-            $name<D> => $kinds[D - 1]; {
+            $name<D> => of_dims::<D>(&$kinds); {
                 pool_size: Sizes<D> [impl Into<Sizes<D>>]
             } with {
                 /// Sets the padding: `valid`, which is none, or `same`, whose positions do not
@@ -35,7 +32,7 @@ macro_rules! pooling {
             }
 
             fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
-                one_input($op, inputs, &[D + 1], INPUTS[D - 1])?;
+                image::<D>($op, inputs)?;
                 let same = padding::<D>($op, &self.padding)? == Padding::Same;
                 let (size, stride) = (self.pool_size, self.strides.unwrap_or(self.pool_size));
                 Ok(Box::new(One($layer { size, stride, same })))
@@ -161,10 +158,10 @@ impl Layer for Global {
 }
 
 macro_rules! global_pooling {
-    ($($name:ident $kind:literal $op:literal $d:literal $maximum:literal $what:literal;)*) => {$(
+    ($($d:literal $maximum:literal $name:ident $kind:literal $op:literal;)*) => {$(
         super::layer! {
-            #[doc = concat!($what, " of every channel: `(None, C, ..)` to `(None, C)`. Keras: `",
-                $kind, "`, but channels stand first in the data.")]
+            #[doc = concat!("All sizes of a channel made one number: `(None, C, ..)` to \
+                `(None, C)`. Keras: `", $kind, "`, but channels stand first in the data.")]
             $name => $kind; {} with {
                 /// Sets whether the dimensions stay, with size 1.
                 keepdims: bool [bool] = false,
@@ -173,17 +170,17 @@ macro_rules! global_pooling {
 
         impl $name {
             fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
-                one_input($op, inputs, &[$d + 1], INPUTS[$d - 1])?;
+                image::<$d>($op, inputs)?;
                 Ok(Box::new(One(Global { maximum: $maximum, keepdims: self.keepdims })))
             }
         }
     )*};
 }
 global_pooling! {
-    GlobalAveragePooling1D "GlobalAveragePooling1D" "global_average_pooling1d" 1 false "The average";
-    GlobalAveragePooling2D "GlobalAveragePooling2D" "global_average_pooling2d" 2 false "The average";
-    GlobalAveragePooling3D "GlobalAveragePooling3D" "global_average_pooling3d" 3 false "The average";
-    GlobalMaxPooling1D "GlobalMaxPooling1D" "global_max_pooling1d" 1 true "The maximum";
-    GlobalMaxPooling2D "GlobalMaxPooling2D" "global_max_pooling2d" 2 true "The maximum";
-    GlobalMaxPooling3D "GlobalMaxPooling3D" "global_max_pooling3d" 3 true "The maximum";
+    1 false GlobalAveragePooling1D "GlobalAveragePooling1D" "global_average_pooling1d";
+    2 false GlobalAveragePooling2D "GlobalAveragePooling2D" "global_average_pooling2d";
+    3 false GlobalAveragePooling3D "GlobalAveragePooling3D" "global_average_pooling3d";
+    1 true GlobalMaxPooling1D "GlobalMaxPooling1D" "global_max_pooling1d";
+    2 true GlobalMaxPooling2D "GlobalMaxPooling2D" "global_max_pooling2d";
+    3 true GlobalMaxPooling3D "GlobalMaxPooling3D" "global_max_pooling3d";
 }

@@ -15,12 +15,12 @@ fn values(x: &Tensor) -> Vec<f32> {
     x.to_vec().unwrap()
 }
 
-fn model_of(x: &Symbol, layer: impl Call) -> Model {
+fn model_of(x: &Symbol, layer: &impl Call) -> Model {
     Model::new(x, &layer.call(x).unwrap()).unwrap()
 }
 
 /// What a layer gives for a tensor.
-fn run(layer: impl Call, x: &Tensor) -> Vec<f32> {
+fn run(layer: &impl Call, x: &Tensor) -> Vec<f32> {
     let symbol = input(&x.shape()[1..]);
     values(&model_of(&symbol, layer).forward(x).unwrap())
 }
@@ -139,25 +139,25 @@ fn calling_leaves_modes_and_estimates_as_they_are() {
 fn pooling_pads_as_keras_does() {
     // Keras's rule by hand: what is outside takes part in neither maximum nor average.
     let x = ramp(&[1, 1, 5]);
-    assert_eq!(run(MaxPooling1D::new(2), &x), [1.0, 3.0]);
-    assert_eq!(run(MaxPooling1D::new(2).padding("same"), &x), [1.0, 3.0, 4.0]);
-    assert_eq!(run(MaxPooling1D::new(3).strides(2).padding("same"), &x), [1.0, 3.0, 4.0]);
-    assert_eq!(run(AveragePooling1D::new(2).padding("same"), &x), [0.5, 2.5, 4.0]);
+    assert_eq!(run(&MaxPooling1D::new(2), &x), [1.0, 3.0]);
+    assert_eq!(run(&MaxPooling1D::new(2).padding("same"), &x), [1.0, 3.0, 4.0]);
+    assert_eq!(run(&MaxPooling1D::new(3).strides(2).padding("same"), &x), [1.0, 3.0, 4.0]);
+    assert_eq!(run(&AveragePooling1D::new(2).padding("same"), &x), [0.5, 2.5, 4.0]);
     assert_eq!(
-        run(AveragePooling1D::new(3).strides(1).padding("same"), &x),
+        run(&AveragePooling1D::new(3).strides(1).padding("same"), &x),
         [0.5, 1.0, 2.0, 3.0, 3.5]
     );
     let negative = x.sub(9.0).unwrap();
-    assert_eq!(run(MaxPooling1D::new(2).padding("same"), &negative), [-8.0, -6.0, -5.0]);
+    assert_eq!(run(&MaxPooling1D::new(2).padding("same"), &negative), [-8.0, -6.0, -5.0]);
     let image = ramp(&[1, 1, 3, 3]);
-    let pooled = run(AveragePooling2D::new(2).padding("same"), &image);
+    let pooled = run(&AveragePooling2D::new(2).padding("same"), &image);
     assert_eq!(pooled, [2.0, 3.5, 6.5, 8.0]);
-    assert_eq!(run(MaxPooling2D::new((3, 2)).padding("same"), &image), [7.0, 8.0]);
+    assert_eq!(run(&MaxPooling2D::new((3, 2)).padding("same"), &image), [7.0, 8.0]);
     let cube = ramp(&[1, 1, 2, 2, 2]);
-    assert_eq!(run(MaxPooling3D::new(2), &cube), [7.0]);
-    assert_eq!(run(AveragePooling3D::new(2).padding("same"), &cube), [3.5]);
-    assert_eq!(run(GlobalAveragePooling2D::new(), &image), [4.0]);
-    assert_eq!(run(GlobalMaxPooling1D::new(), &x), [4.0]);
+    assert_eq!(run(&MaxPooling3D::new(2), &cube), [7.0]);
+    assert_eq!(run(&AveragePooling3D::new(2).padding("same"), &cube), [3.5]);
+    assert_eq!(run(&GlobalAveragePooling2D::new(), &image), [4.0]);
+    assert_eq!(run(&GlobalMaxPooling1D::new(), &x), [4.0]);
     let y = GlobalMaxPooling3D::new().keepdims(true).call(&input([2, 3, 4, 5])).unwrap();
     assert_eq!(y.to_string(), "(None, 2, 1, 1, 1)");
 }
@@ -170,27 +170,27 @@ fn shapes_and_parameters_are_kerass() {
     let table: Vec<(&str, Model, &str, usize)> = vec![
         (
             "conv",
-            model_of(&image, Conv2D::new(8, 3).strides(2).padding("same")),
+            model_of(&image, &Conv2D::new(8, 3).strides(2).padding("same")),
             "(None, 8, 5, 5)",
             8 * 27 + 8,
         ),
         (
             "dilated",
-            model_of(&image, Conv2D::new(6, 3).dilation_rate(2).groups(3).use_bias(false)),
+            model_of(&image, &Conv2D::new(6, 3).dilation_rate(2).groups(3).use_bias(false)),
             "(None, 6, 5, 5)",
             6 * 9,
         ),
-        ("conv1d", model_of(&sequence, Conv1D::new(5, 2)), "(None, 5, 3)", 5 * 14 + 5),
-        ("embedding", model_of(&words, Embedding::new(50, 6)), "(None, 7, 6)", 300),
+        ("conv1d", model_of(&sequence, &Conv1D::new(5, 2)), "(None, 5, 3)", 5 * 14 + 5),
+        ("embedding", model_of(&words, &Embedding::new(50, 6)), "(None, 7, 6)", 300),
         // Gates · units · (features + units + biases), of which a GRU has two.
-        ("lstm", model_of(&sequence, LSTM::new(5)), "(None, 5)", 200),
-        ("gru", model_of(&sequence, GRU::new(5)), "(None, 5)", 165),
-        ("rnn", model_of(&sequence, SimpleRNN::new(5).return_sequences(true)), "(None, 7, 5)", 50),
-        ("norm", model_of(&image, BatchNormalization::new()), "(None, 3, 9, 9)", 12),
-        ("layer norm", model_of(&sequence, LayerNormalization::new()), "(None, 7, 4)", 8),
-        ("dropout", model_of(&sequence, Dropout::new(0.5).seed(1)), "(None, 7, 4)", 0),
-        ("zeros", model_of(&image, ZeroPadding2D::new((1, 0, 2, 0))), "(None, 3, 11, 10)", 0),
-        ("larger", model_of(&image, UpSampling2D::new(2.0)), "(None, 3, 18, 18)", 0),
+        ("lstm", model_of(&sequence, &LSTM::new(5)), "(None, 5)", 200),
+        ("gru", model_of(&sequence, &GRU::new(5)), "(None, 5)", 165),
+        ("rnn", model_of(&sequence, &SimpleRNN::new(5).return_sequences(true)), "(None, 7, 5)", 50),
+        ("norm", model_of(&image, &BatchNormalization::new()), "(None, 3, 9, 9)", 12),
+        ("layer norm", model_of(&sequence, &LayerNormalization::new()), "(None, 7, 4)", 8),
+        ("dropout", model_of(&sequence, &Dropout::new(0.5).seed(1)), "(None, 7, 4)", 0),
+        ("zeros", model_of(&image, &ZeroPadding2D::new((1, 0, 2, 0))), "(None, 3, 11, 10)", 0),
+        ("larger", model_of(&image, &UpSampling2D::new(2.0)), "(None, 3, 18, 18)", 0),
     ];
     for (name, model, shape, params) in table {
         assert_eq!(model.output_specs()[0].to_string(), shape, "{name}");
@@ -201,7 +201,7 @@ fn shapes_and_parameters_are_kerass() {
 
 #[test]
 fn an_lstm_begins_by_remembering() {
-    let model = model_of(&input([4, 2]), LSTM::new(2));
+    let model = model_of(&input([4, 2]), &LSTM::new(2));
     let dict = model.state_dict().unwrap();
     assert!(dict.keys().eq(["lstm.bias_ih_l0", "lstm.weight_hh_l0", "lstm.weight_ih_l0"]));
     let bias = dict["lstm.bias_ih_l0"].to_vec::<f32>().unwrap();
@@ -261,7 +261,7 @@ fn graphs_that_do_not_close_are_named() {
 #[test]
 fn tensors_that_do_not_fit_meet_the_batch() {
     let x = input([784]);
-    let model = model_of(&x, Dense::new(10));
+    let model = model_of(&x, &Dense::new(10));
     let text = message(model.forward(&ramp(&[784])));
     let expected = "model: the batch is the first axis: `input` names the shape without it; add \
                     it with `unsqueeze(0)`; x [784]; in input_layer, expected (None, 784)";
@@ -282,6 +282,9 @@ fn a_layer_that_refuses_an_input_may_take_another() {
     assert!(text.starts_with("linear: x has 6 features, weight expects 5"), "{text}");
     let text = message(Conv2D::new(1, 1).padding("full").call(&input([1, 2, 2])));
     assert!(text.contains("\"full\", expected \"valid\" or \"same\""), "{text}");
+    let text = message(Conv::<4>::new(1, 1).call(&input([1, 2, 2, 2, 2])));
+    assert!(text.contains("dimensions is 4, expected 1, 2 or 3"), "{text}");
+    assert!(message(MaxPooling::<0>::new(1).call(&input([1]))).contains("dimensions is 0"));
     let text = message(Embedding::new(3, 1).call(&input([2])));
     assert!(text.contains("float32, expected integers"), "{text}");
 }
