@@ -9,6 +9,7 @@ mod chains;
 mod conformance;
 mod convs;
 mod faults;
+mod functional;
 mod gradients;
 mod layers;
 mod lbfgs;

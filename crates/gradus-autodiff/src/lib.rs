@@ -12,6 +12,7 @@
 
 mod backward;
 mod conv_options;
+mod flops;
 mod gradcheck;
 mod graph;
 mod interpolate_options;
@@ -25,6 +26,7 @@ mod tensor;
 
 pub use backward::{backward, backward_with, grad};
 pub use conv_options::{ConvOptions, ConvTransposeOptions, Padding};
+pub use flops::count_flops;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use gradus_tensor::{Array, DType, Device, Dim, Element, Error, Kind, Result, Shape};
 pub use interpolate_options::{Interpolate, InterpolateMode, PerDim};

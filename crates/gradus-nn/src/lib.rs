@@ -22,6 +22,7 @@
 extern crate self as gradus_nn;
 
 pub mod init;
+pub mod keras;
 mod layer;
 mod layers;
 mod losses;

@@ -51,8 +51,8 @@ pub use gradus_tensor as tensor;
 pub use gradus_train as train;
 
 pub use gradus_autodiff::{
-    Array, DType, Device, Error, Kind, Result, Shape, Tensor, arange, backward, cat, einsum, grad,
-    gradcheck, gradgradcheck, linspace, no_grad, stack, where_,
+    Array, DType, Device, Error, Kind, Result, Shape, Tensor, arange, backward, cat, count_flops,
+    einsum, grad, gradcheck, gradgradcheck, linspace, no_grad, stack, where_,
 };
 pub use gradus_autodiff::{AvgPoolOptions, Interpolate, InterpolateMode, MaxPoolOptions, Sizes};
 pub use gradus_tensor::rng::{Generator, manual_seed};

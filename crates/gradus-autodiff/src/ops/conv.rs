@@ -6,6 +6,7 @@ use gradus_tensor::{Error, Problem, Result, Shape};
 use smallvec::SmallVec;
 
 use crate::conv_options::{ConvOptions, ConvTransposeOptions};
+use crate::flops;
 use crate::graph::{Grads, Keep, record_fn};
 use crate::tensor::Tensor;
 
@@ -38,6 +39,8 @@ impl Conv {
         first: impl Fn(Conv, &Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
         second: impl Fn(Conv, &Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
     ) -> Result<Tensor> {
+        // All three maps multiply the same pairs: an element of y with a window of a group.
+        flops::note(&self.0.y_shape(), self.0.w_shape()[1..].iter().product());
         let wants = operands.map(Tensor::requires_grad);
         let keep = Keep { inputs: [wants[1], wants[0], false], output: false };
         Ok(record_fn("conv", value, &operands, keep, move |saved, g| {

@@ -4,6 +4,7 @@ use gradus_tensor::{Error, Problem, Result};
 use smallvec::SmallVec;
 
 use super::unbroadcast;
+use crate::flops;
 use crate::graph::{Grads, Keep, record_fn};
 use crate::tensor::Tensor;
 
@@ -39,6 +40,7 @@ impl Tensor {
 
     fn product(&self, other: &Tensor) -> Result<Tensor> {
         let value = gradus_kernels::matmul(&self.value(), &other.value())?;
+        flops::note(value.shape(), self.shape().last().copied().unwrap_or(0));
         let (ga, gb) = (self.requires_grad(), other.requires_grad());
         let keep = Keep { inputs: [gb, ga, false], output: false };
         let (sa, sb) = (self.shape(), other.shape());
@@ -64,6 +66,7 @@ impl Tensor {
     fn times_transposed(&self, weight: &Tensor) -> Result<Tensor> {
         let rows = if self.rank() == 1 { self.value().reshape(&[1, -1])? } else { self.value() };
         let mut value = gradus_kernels::matmul(&rows, &weight.value().transpose(-2, -1)?)?;
+        flops::note(value.shape(), weight.shape().last().copied().unwrap_or(0));
         if self.rank() == 1 {
             value = value.reshape(&[-1])?;
         }

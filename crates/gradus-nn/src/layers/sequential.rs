@@ -65,6 +65,10 @@ impl Sequential {
         self.layers.get(index).map(|layer| &**layer)
     }
 
+    pub(crate) fn layers(&self) -> &[Arc<dyn Layer>] {
+        &self.layers
+    }
+
     /// The layers in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &dyn Layer> + ExactSizeIterator {
         self.layers.iter().map(|layer| &**layer)

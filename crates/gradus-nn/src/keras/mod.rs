@@ -1,0 +1,146 @@
+//! Functional models with Keras's names: `input(shape)`, `layer.call(&x)`, `Model::new(x, y)`.
+//!
+//! ```
+//! use gradus_nn::keras::{Call, Dense, Model, input};
+//! use gradus_nn::{Device, Layer, Tensor};
+//!
+//! let x = input([784]);
+//! let h = Dense::new(100).activation("relu").call(&x)?;
+//! let h = Dense::new(30).activation("relu").call(&h)?;
+//! let model = Model::new(&x, &Dense::new(10).call(&h)?)?;
+//!
+//! let images = Tensor::zeros([32, 784], &Device::cpu());
+//! assert_eq!(model.forward(&images)?.shape().dims(), [32, 10]);
+//! let hidden = model.output_of("dense_1", &[&images])?;
+//! assert_eq!(hidden[0].shape().dims(), [32, 30]);
+//! let summary = model.summary();
+//! let params: Vec<usize> = summary.rows.iter().map(|row| row.params).collect();
+//! assert_eq!((params, summary.params()), (vec![0, 78_500, 3_030, 310], 81_840));
+//! # Ok::<(), gradus_nn::Error>(())
+//! ```
+//!
+//! Names and options are those of `keras.layers`, and so are the defaults: weights start
+//! Glorot-uniform and biases at zero, while the layers in the root of this crate start as
+//! PyTorch's. **The layout of data stays PyTorch's**: channels come first, `[N, C, H, W]`, also
+//! for `Conv1D`, `[N, C, L]`; sequences of recurrent layers and of `Dense` have their features
+//! last, as in both. Weights have PyTorch's shapes and keys (`dense.weight`, not `kernel`).
+//!
+//! The catalogue, in Keras's groups:
+//!
+//! * core: [`input`], [`Dense`], [`Activation`], [`Embedding`]; [`Apply`] for any
+//!   [`Layer`](crate::Layer);
+//! * convolution: [`Conv1D`], [`Conv2D`], [`Conv3D`], [`DepthwiseConv2D`];
+//! * pooling: [`MaxPooling2D`], [`AveragePooling2D`], [`GlobalMaxPooling2D`],
+//!   [`GlobalAveragePooling2D`], and all four in one and three dimensions;
+//! * recurrent: [`LSTM`], [`GRU`], [`SimpleRNN`];
+//! * normalization: [`BatchNormalization`], [`LayerNormalization`];
+//! * regularization: [`Dropout`];
+//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`ZeroPadding2D`], [`UpSampling2D`];
+//! * merging: [`Add`], [`Subtract`], [`Multiply`], [`Average`], [`Maximum`], [`Minimum`],
+//!   [`Concatenate`], [`Dot`].
+//!
+//! Layers train or evaluate by their model's mode, as all modules do: `model.eval()` before
+//! predictions, where Keras passes `training=False`.
+
+mod activations;
+mod call;
+mod conv;
+mod core;
+mod merge;
+mod model;
+mod names;
+mod normalization;
+mod pool;
+mod recurrent;
+mod reshaping;
+mod sequential;
+mod summary;
+mod symbol;
+#[cfg(test)]
+mod tests;
+
+pub use activations::Activation;
+pub use call::{Apply, Call, Combine, One, Slot};
+pub use conv::{Conv, Conv1D, Conv2D, Conv3D, DepthwiseConv2D};
+pub use core::{Dense, Dropout, Embedding};
+pub use merge::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
+pub use model::Model;
+pub use normalization::{BatchNormalization, LayerNormalization};
+pub use pool::{
+    AveragePooling, AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, MaxPooling, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+};
+pub use recurrent::{GRU, LSTM, SimpleRNN};
+pub use reshaping::{Flatten, Permute, Reshape, UpSampling2D, ZeroPadding2D};
+pub use summary::{Summary, SummaryRow};
+pub use symbol::{InputOptions, Spec, Symbol, Symbols, input, input_with};
+
+/// A layer that is made when it is called: what it must be told, its options with their defaults,
+/// and, written beside it, `make`.
+///
+/// A field is `name: Type [type of the argument]`; those behind `and` have their setters beside
+/// `make`.
+macro_rules! layer {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<$d:ident>)? => $kind:expr; {
+            $($required:ident: $rt:ty [$rp:ty]),*
+        } with {
+            $($(#[$odoc:meta])* $option:ident: $ot:ty [$op:ty] = $default:expr),* $(,)?
+        } $(and { $($field:ident: $ft:ty = $fd:expr),* })?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name $(<const $d: usize>)? {
+            $($required: $rt,)*
+            $($option: $ot,)*
+            $($($field: $ft,)*)?
+            slot: $crate::keras::Slot,
+        }
+
+        impl $(<const $d: usize>)? $name $(<$d>)? {
+            /// The layer with Keras's defaults.
+            #[allow(clippy::new_without_default, reason = "each call makes another layer")]
+            pub fn new($($required: $rp),*) -> Self {
+                $name {
+                    $($required: $required.into(),)*
+                    $($option: $default,)*
+                    $($($field: $fd,)*)?
+                    slot: $crate::keras::Slot::new($kind),
+                }
+            }
+
+            $(
+                $(#[$odoc])*
+                #[must_use]
+                pub fn $option(mut self, $option: $op) -> Self {
+                    self.$option = $option.into();
+                    self.slot = self.slot.fresh();
+                    self
+                }
+            )*
+
+            /// Sets its name in the model.
+            #[must_use]
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.slot = self.slot.named(name);
+                self
+            }
+        }
+
+        impl $(<const $d: usize>)? $crate::keras::Call for $name $(<$d>)? {
+            fn slot(&self) -> &$crate::keras::Slot {
+                &self.slot
+            }
+
+            fn build(
+                &self,
+                inputs: &[$crate::keras::Spec],
+            ) -> gradus_tensor::Result<Box<dyn $crate::keras::Combine>> {
+                self.make(inputs)
+            }
+        }
+    };
+}
+use layer;

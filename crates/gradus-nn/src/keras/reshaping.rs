@@ -1,0 +1,147 @@
+//! Keras's layers that move and resize axes.
+
+use gradus_autodiff::{Dim, InterpolateMode, PerDim, Tensor};
+use gradus_tensor::{Error, Result};
+
+use super::call::{Combine, One, one_input};
+use super::symbol::Spec;
+use crate::{Layer, Module, Pad, Upsample, ZeroPad2d};
+
+super::layer! {
+    /// All axes behind the batch merged into one. Keras: `Flatten`; the order of the elements
+    /// is that of channels first.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, Flatten, input};
+    /// assert_eq!(Flatten::new().call(&input([3, 4, 5]))?.to_string(), "(None, 60)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    Flatten => "Flatten"; {} with {}
+}
+
+impl Flatten {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        let x = one_input("flatten", inputs, &[], "")?;
+        // A sample of one number becomes a vector of one.
+        Ok(match x.shape.rank() {
+            0 => Box::new(One(Shaped { shape: vec![1] })),
+            _ => Box::new(One(crate::Flatten::default())),
+        })
+    }
+}
+
+/// The batch and these sizes, one of them -1 for what is left.
+#[derive(Module)]
+struct Shaped {
+    shape: Vec<i64>,
+}
+
+impl Layer for Shaped {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let batch = x.shape().dim("reshape", 0).map(|at| x.shape()[at] as i64)?;
+        x.reshape(&[&[batch], &self.shape[..]].concat())
+    }
+}
+
+super::layer! {
+    /// The elements of a sample in another shape, one of whose sizes may be -1 for what is left.
+    /// Keras: `Reshape(target_shape)`.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, Reshape, input};
+    /// assert_eq!(Reshape::new([1, -1, 28]).call(&input([784]))?.to_string(), "(None, 1, 28, 28)");
+    /// assert!(Reshape::new([10]).call(&input([784])).is_err());
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    Reshape => "Reshape"; { target_shape: Vec<i64> [impl Into<Vec<i64>>] } with {}
+}
+
+impl Reshape {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        let x = one_input("reshape", inputs, &[], "")?;
+        let mut shape = self.target_shape.clone();
+        let left = shape.iter().filter(|&&size| size == -1).count();
+        let known: i64 = shape.iter().filter(|&&size| size >= 0).product();
+        // A size that is left over must be the sample's alone, whatever the batch.
+        if left == 1 && known > 0 {
+            let rest = x.shape.numel() as i64 / known;
+            shape.iter_mut().filter(|size| **size == -1).for_each(|size| *size = rest);
+        }
+        Ok(Box::new(One(Shaped { shape })))
+    }
+}
+
+/// A permutation that leaves the batch.
+#[derive(Module)]
+struct Permuted {
+    dims: Vec<Dim>,
+}
+
+impl Layer for Permuted {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.permute(&[&[0], &self.dims[..]].concat())
+    }
+}
+
+super::layer! {
+    /// The axes of a sample in another order; they count from 1, the batch being 0. Keras:
+    /// `Permute(dims)`.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, Permute, input};
+    /// assert_eq!(Permute::new([2, 1]).call(&input([10, 64]))?.to_string(), "(None, 64, 10)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    Permute => "Permute"; { dims: Vec<Dim> [impl Into<Vec<Dim>>] } with {}
+}
+
+impl Permute {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        one_input("permute", inputs, &[self.dims.len()], "as many axes as are named")?;
+        Ok(Box::new(One(Permuted { dims: self.dims.clone() })))
+    }
+}
+
+super::layer! {
+    /// Zeros around the last two axes: left, right, top, bottom, or one number. Keras:
+    /// `ZeroPadding2D(padding)`.
+    ZeroPadding2D => "ZeroPadding2D"; { padding: Pad<4> [impl Into<Pad<4>>] } with {}
+}
+
+impl ZeroPadding2D {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        one_input("zero_padding2d", inputs, &[3], "(None, channels, height, width)")?;
+        Ok(Box::new(One(ZeroPad2d::new(self.padding))))
+    }
+}
+
+super::layer! {
+    /// Every pixel `size` times, or by straight lines. Keras: `UpSampling2D(size)`.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, UpSampling2D, input};
+    /// let y = UpSampling2D::new(2.0).interpolation("bilinear").call(&input([3, 8, 5]))?;
+    /// assert_eq!(y.to_string(), "(None, 3, 16, 10)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    UpSampling2D => "UpSampling2D"; { size: PerDim<f64> [impl Into<PerDim<f64>>] } with {
+        /// Sets `nearest` or `bilinear`.
+        interpolation: String [&str] = "nearest".into(),
+    }
+}
+
+impl UpSampling2D {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        const OP: &str = "up_sampling2d";
+        one_input(OP, inputs, &[3], "(None, channels, height, width)")?;
+        let mode = match &*self.interpolation {
+            "nearest" => InterpolateMode::Nearest,
+            "bilinear" => InterpolateMode::Bilinear,
+            other => {
+                let (value, expected) = (format!("{other:?}"), "\"nearest\" or \"bilinear\"");
+                return Err(Error::argument(OP, "interpolation", value, expected));
+            }
+        };
+        Ok(Box::new(One(Upsample::scale_factor(self.size.clone()).mode(mode))))
+    }
+}
