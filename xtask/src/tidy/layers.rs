@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-nn", &["gradus-autodiff", "gradus-derive", "gradus-kernels", "gradus-tensor"]),
     ("gradus-optim", &["gradus-autodiff", "gradus-kernels", "gradus-tensor"]),
     ("gradus-data", &["gradus-tensor"]),
+    ("gradus-plot", &["gradus-autodiff", "gradus-optim", "gradus-tensor"]),
     (
         "gradus-agent",
         &[
@@ -36,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gradus-kernels",
             "gradus-nn",
             "gradus-optim",
+            "gradus-plot",
             "gradus-tensor",
         ],
     ),
