@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn derivatives_are_those_of_the_function() {
         let points =
-            activation_plot("square", |x| x.square(), -1.0..=3.0).points().expect("points");
+            activation_plot("square", Tensor::square, -1.0..=3.0).points().expect("points");
         assert_eq!(points.len(), POSITIONS);
         for (x, y, slope) in points {
             assert!(
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn value_and_derivative_are_two_curves() {
-        let svg = activation_plot("re<lu", |x| x.relu(), -2.0..=2.0).draw().expect("drawn").svg();
+        let svg = activation_plot("re<lu", Tensor::relu, -2.0..=2.0).draw().expect("drawn").svg();
         for words in [">re&lt;lu<", ">derivative<", ">-2<"] {
             assert!(svg.contains(words), "{words}");
         }
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn poles_are_gaps_and_steps_are_flat() {
-        let svg = activation_plot("ln", |x| x.log(), -1.0..=1.0).draw().expect("drawn").svg();
+        let svg = activation_plot("ln", Tensor::log, -1.0..=1.0).draw().expect("drawn").svg();
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         let step = activation_plot("step", |x| x.detach().sign(), -1.0..=1.0);
         assert!(step.points().expect("points").iter().all(|point| point.2 == 0.0));
@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn wrong_intervals_and_functions_are_errors() {
-        assert!(activation_plot("relu", |x| x.relu(), 1.0..=1.0).draw().is_err());
-        assert!(activation_plot("relu", |x| x.relu(), 0.0..=f64::INFINITY).draw().is_err());
+        assert!(activation_plot("relu", Tensor::relu, 1.0..=1.0).draw().is_err());
+        assert!(activation_plot("relu", Tensor::relu, 0.0..=f64::INFINITY).draw().is_err());
         let error =
-            activation_plot("sum", |x| x.sum_all(), 0.0..=1.0).draw().expect_err("a scalar");
+            activation_plot("sum", Tensor::sum_all, 0.0..=1.0).draw().expect_err("a scalar");
         assert!(error.is_shape(), "{error}");
     }
 }

@@ -109,11 +109,13 @@ impl Axis {
         let every = decades.div_ceil(most.max(1)) as i32;
         let within = |v: &f64| *v >= self.from * 0.9999 && *v <= self.to * 1.0001;
         let powers = (low.floor() as i32..=high.ceil() as i32).filter(|p| p % every == 0);
-        let between: &[f64] = if decades <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let ticks: Vec<f64> = powers
-            .flat_map(|p| between.iter().map(move |n| n * 10f64.powi(p)))
-            .filter(within)
-            .collect();
+        let ticks = |between: &[f64]| -> Vec<f64> {
+            let decade = |p: i32| between.iter().map(move |n| n * 10f64.powi(p));
+            powers.clone().flat_map(decade).filter(within).collect()
+        };
+        // Numbers between powers of ten, where there is room.
+        let some = if every == 1 { ticks(&[1.0, 2.0, 5.0]) } else { Vec::new() };
+        let ticks = if (1..=most + 1).contains(&some.len()) { some } else { ticks(&[1.0]) };
         if ticks.len() > 1 {
             return ticks;
         }
@@ -139,6 +141,11 @@ pub(crate) fn number(value: f64) -> String {
     }
     let places = (4 - size.log10().floor() as i32).clamp(0, 7) as usize;
     trimmed(&format!("{value:.places$}")).to_owned()
+}
+
+/// As [`number`], three digits of it.
+pub(crate) fn brief(value: f64) -> String {
+    number(format!("{value:.2e}").parse().unwrap_or(value))
 }
 
 fn trimmed(digits: &str) -> &str {
@@ -282,7 +289,8 @@ mod tests {
             (Axis::linear(0.5, 0.5), "0.46 0.48 0.5 0.52 0.54"),
             (Axis::counted(1.0, 3.0), "1 2 3"),
             (Axis::counted(1.0, 90.0), "20 40 60 80"),
-            (Axis::log(0.02, 3.0), "0.1 1"),
+            (Axis::log(0.02, 3.0), "0.02 0.05 0.1 0.2 0.5 1 2"),
+            (Axis::log(0.01, 9.0), "0.01 0.1 1"),
             (Axis::log(0.2, 3.0), "0.2 0.5 1 2"),
             (Axis::log(1e-9, 1.0), "1e-8 1e-6 1e-4 0.01 1"),
             (Axis::log(0.31, 0.39), "0.32 0.34 0.36 0.38"),
@@ -308,5 +316,6 @@ mod tests {
             assert_eq!(number(value), expected);
         }
         assert_eq!(number(f64::NAN), "NaN");
+        assert_eq!([0.123_456, -98_765.4, f64::INFINITY].map(brief), ["0.123", "-98800", "inf"]);
     }
 }

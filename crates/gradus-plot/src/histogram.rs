@@ -4,7 +4,7 @@ use gradus_autodiff::Tensor;
 use gradus_tensor::{DType, Error, Result};
 use plotters::element::Rectangle;
 
-use crate::axes::{Axis, Frame, SMALL, filled, number};
+use crate::axes::{Axis, Frame, SMALL, brief, filled};
 use crate::picture::{self, Picture};
 use crate::scene::Scene;
 use crate::theme::Paint;
@@ -13,7 +13,7 @@ const OP: &str = "histogram";
 /// A panel of [`histograms`].
 const PANEL: (f64, f64) = (360.0, 150.0);
 /// The words above a panel.
-const CAPTION: f64 = 24.0;
+const CAPTION: f64 = 46.0;
 /// More bins than a picture has columns would not be seen.
 const MOST_BINS: usize = 4096;
 
@@ -170,11 +170,9 @@ impl Bars {
         let (left, top, ..) = frame.inside();
         let lost =
             if self.lost > 0 { format!(", {} not finite", self.lost) } else { String::new() };
-        let facts =
-            format!("mean {}, std {}{lost}", number(self.moments.0), number(self.moments.1));
-        scene.title(caption, (left, top - 18.0), SMALL);
-        let right = (at.0 + size.0, top - 18.0);
-        scene.text(&facts, right, SMALL - 1.0, Paint::PALE, crate::scene::Place::End);
+        let facts = format!("mean {}, std {}{lost}", brief(self.moments.0), brief(self.moments.1));
+        scene.title(caption, (left, top - 32.0), SMALL);
+        scene.words(&facts, (left, top - 15.0), SMALL, Paint::PALE);
         frame.draw(OP, scene, |chart| {
             let width = (self.range.to - self.range.from) / self.counts.len() as f64;
             let edge = |i: usize| self.range.from + i as f64 * width;

@@ -7,7 +7,7 @@ use gradus_optim::Optimizer;
 use gradus_tensor::{Error, Problem, Result};
 use plotters::element::{Circle, PathElement};
 
-use crate::axes::{Axis, Chart, Drawn, Frame, filled, number, stroke};
+use crate::axes::{Axis, Chart, Drawn, Frame, brief, filled, stroke};
 use crate::contour::{bands, isolines, levels};
 use crate::curves::heading;
 use crate::picture::{self, Picture};
@@ -185,7 +185,7 @@ impl<F: Fn(&Tensor, &Tensor) -> Result<Tensor>> LossSurfaceRace<F> {
             let Some(&(x, y)) = points.last() else { return Ok(name.clone()) };
             let at = |v: f64| Tensor::from_vec(vec![v], [1]);
             let loss = no_grad(|| (self.function)(&at(x)?, &at(y)?)?.sum_all()?.item())?;
-            Ok(format!("{name} · {}", number(rounded(loss))))
+            Ok(format!("{name} · {}", brief(loss)))
         };
         self.paths.iter().map(name).collect()
     }
@@ -240,18 +240,12 @@ impl<F: Fn(&Tensor, &Tensor) -> Result<Tensor>> LossSurfaceRace<F> {
                 chart.draw_series([Circle::new(last, fine(4.0), filled(paint))])?;
             }
         }
-        if let Some(&start) = self.paths.first().and_then(|(_, points)| points.first()) {
-            if within(&start) {
-                chart.draw_series([Circle::new(start, fine(4.0), filled(Paint::INK))])?;
-            }
+        let start = self.paths.first().and_then(|(_, points)| points.first());
+        if let Some(&start) = start.filter(|p| within(p)) {
+            chart.draw_series([Circle::new(start, fine(4.0), filled(Paint::INK))])?;
         }
         Ok(())
     }
-}
-
-/// Three digits.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 /// The parts of a path within the axes: each piece of line cut at the frame (Liang and Barsky).

@@ -59,12 +59,12 @@ impl Report {
 
     /// Adds the run's configuration, as it is written.
     pub fn config(self, text: impl AsRef<str>) -> Self {
-        self.heading("Configuration").part(format!("<pre>{}</pre>", escape(text.as_ref())))
+        self.heading("Configuration").part(&format!("<pre>{}</pre>", escape(text.as_ref())))
     }
 
     /// Adds a paragraph.
     pub fn text(self, text: impl AsRef<str>) -> Self {
-        self.part(format!("<p>{}</p>", escape(text.as_ref())))
+        self.part(&format!("<p>{}</p>", escape(text.as_ref())))
     }
 
     /// Adds training curves, one value an epoch.
@@ -103,12 +103,12 @@ impl Report {
             }
         }
         table.push_str("</tr>\n</table>");
-        Ok(self.heading(heading).part(table))
+        Ok(self.heading(heading).part(&table))
     }
 
     /// Adds a picture under a heading.
     pub fn picture(self, heading: &str, picture: &Picture) -> Self {
-        self.heading(heading).part(format!("<figure>\n{}</figure>", picture.inline()))
+        self.heading(heading).part(&format!("<figure>\n{}</figure>", picture.inline()))
     }
 
     /// The page.
@@ -138,11 +138,11 @@ impl Report {
     }
 
     fn heading(self, text: &str) -> Self {
-        self.part(format!("<h2>{}</h2>", escape(text)))
+        self.part(&format!("<h2>{}</h2>", escape(text)))
     }
 
-    fn part(mut self, html: String) -> Self {
-        self.body.push_str(&html);
+    fn part(mut self, html: &str) -> Self {
+        self.body.push_str(html);
         self.body.push('\n');
         self
     }

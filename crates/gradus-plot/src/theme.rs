@@ -45,7 +45,7 @@ impl From<Paint> for RGBAColor {
 
 /// Hues that stay apart on white and on black, and for most readers who see two of three colours:
 /// neighbours also differ in lightness.
-const SERIES: [Paint; 10] = [
+const SERIES: [Paint; 12] = [
     Paint::new(47, 111, 222),
     Paint::new(240, 138, 36),
     Paint::new(32, 150, 90),
@@ -56,6 +56,8 @@ const SERIES: [Paint; 10] = [
     Paint::new(214, 58, 48),
     Paint::new(122, 160, 44),
     Paint::new(128, 134, 142),
+    Paint::new(150, 92, 60),
+    Paint::new(240, 130, 190),
 ];
 
 /// Class, its colour on white paper, its colour in dark mode.

@@ -21,24 +21,33 @@ struct Course {
     y: RangeInclusive<f64>,
     start: (f64, f64),
     minima: &'static [(f64, f64)],
-    /// Steps of every optimizer, and what its learning rate is multiplied with.
     steps: usize,
-    pace: f64,
+    /// Learning rates for steps that follow gradients and for even ones.
+    rates: (f64, f64),
 }
 
-/// Optimizers and rates that suit courses of pace 1.
-const RACERS: &[(&str, f64, Make)] = &[
-    ("SGD", 1e-2, |p, lr| Box::new(Sgd::new(p, lr))),
-    ("Momentum", 1e-2, |p, lr| Box::new(Sgd::new(p, lr).momentum(0.9))),
-    ("Nesterov", 1e-2, |p, lr| Box::new(Sgd::new(p, lr).momentum(0.9).nesterov(true))),
-    ("Adagrad", 0.5, |p, lr| Box::new(Adagrad::new(p, lr))),
-    ("RMSprop", 2e-2, |p, lr| Box::new(RmsProp::new(p, lr))),
-    ("Adadelta", 20.0, |p, lr| Box::new(Adadelta::new(p, lr))),
-    ("Adam", 0.1, |p, lr| Box::new(Adam::new(p, lr))),
-    ("AdamW", 0.1, |p, lr| Box::new(AdamW::new(p, lr))),
-    ("NAdam", 0.1, |p, lr| Box::new(NAdam::new(p, lr))),
-    ("RAdam", 0.1, |p, lr| Box::new(RAdam::new(p, lr))),
-    ("Lion", 2e-2, |p, lr| Box::new(Lion::new(p, lr))),
+/// What a step's length is proportional to: gradients, or little but the rate.
+#[derive(Clone, Copy)]
+enum Stride {
+    Gradient,
+    Even,
+}
+use Stride::{Even, Gradient};
+
+/// Optimizers, and how many times their course's rate they take.
+const RACERS: &[(&str, Stride, f64, Make)] = &[
+    ("SGD", Gradient, 1.0, |p, lr| Box::new(Sgd::new(p, lr))),
+    ("Momentum", Gradient, 1.0, |p, lr| Box::new(Sgd::new(p, lr).momentum(0.9))),
+    ("Nesterov", Gradient, 1.0, |p, lr| Box::new(Sgd::new(p, lr).momentum(0.9).nesterov(true))),
+    ("Adagrad", Even, 5.0, |p, lr| Box::new(Adagrad::new(p, lr))),
+    ("RMSprop", Even, 0.2, |p, lr| Box::new(RmsProp::new(p, lr))),
+    ("Adadelta", Even, 200.0, |p, lr| Box::new(Adadelta::new(p, lr))),
+    ("Adam", Even, 1.0, |p, lr| Box::new(Adam::new(p, lr))),
+    ("AdamW", Even, 1.0, |p, lr| Box::new(AdamW::new(p, lr))),
+    ("NAdam", Even, 1.0, |p, lr| Box::new(NAdam::new(p, lr))),
+    // Its first steps are those of momentum.
+    ("RAdam", Even, 0.2, |p, lr| Box::new(RAdam::new(p, lr))),
+    ("Lion", Even, 0.2, |p, lr| Box::new(Lion::new(p, lr))),
 ];
 
 fn courses() -> [Course; 4] {
@@ -46,22 +55,22 @@ fn courses() -> [Course; 4] {
         Course {
             name: "Beale",
             function: surfaces::beale,
-            x: -2.0..=4.0,
-            y: -1.0..=2.0,
-            start: (-1.0, 1.5),
+            x: 0.0..=4.0,
+            y: -0.5..=2.0,
+            start: (0.7, 1.4),
             minima: &[(3.0, 0.5)],
-            steps: 300,
-            pace: 0.5,
+            steps: 250,
+            rates: (5e-3, 0.1),
         },
         Course {
             name: "Rosenbrock",
             function: surfaces::rosenbrock,
             x: -2.0..=2.0,
             y: -1.0..=3.0,
-            start: (-1.5, 2.0),
+            start: (-1.2, 1.8),
             minima: &[(1.0, 1.0)],
             steps: 400,
-            pace: 0.1,
+            rates: (4e-4, 0.1),
         },
         Course {
             name: "Himmelblau",
@@ -70,8 +79,8 @@ fn courses() -> [Course; 4] {
             y: -5.0..=5.0,
             start: (-0.5, -1.0),
             minima: &[(3.0, 2.0), (-2.805, 3.131), (-3.779, -3.283), (3.584, -1.848)],
-            steps: 150,
-            pace: 0.5,
+            steps: 100,
+            rates: (5e-3, 0.1),
         },
         Course {
             name: "Saddle",
@@ -81,7 +90,7 @@ fn courses() -> [Course; 4] {
             start: (1.5, 1e-3),
             minima: &[],
             steps: 100,
-            pace: 1.0,
+            rates: (1e-2, 0.1),
         },
     ]
 }
@@ -93,8 +102,12 @@ fn race(course: &Course) -> Result<Picture> {
     for (x, y) in course.minima {
         race = race.minimum(*x, *y);
     }
-    for (name, lr, make) in RACERS {
-        let optimizer = |params: &[Tensor]| make(params, lr * course.pace);
+    for (name, stride, times, make) in RACERS {
+        let rate = match stride {
+            Gradient => course.rates.0,
+            Even => course.rates.1,
+        };
+        let optimizer = |params: &[Tensor]| make(params, rate * times);
         let path = descend(course.function, course.start, course.steps, optimizer)?;
         race = race.path(*name, &path);
     }
