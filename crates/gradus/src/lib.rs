@@ -41,12 +41,15 @@
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
 //! | [`data`] | data sets, the loader, IDX and CSV |
 //! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints |
+//! | `plot` | pictures and reports, with the feature `plot` |
 
 pub use gradus_autodiff as autodiff;
 pub use gradus_data as data;
 pub use gradus_kernels as kernels;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;
+#[cfg(feature = "plot")]
+pub use gradus_plot as plot;
 pub use gradus_tensor as tensor;
 pub use gradus_train as train;
 

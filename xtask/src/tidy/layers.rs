@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-nn", &["gradus-autodiff", "gradus-derive", "gradus-kernels", "gradus-tensor"]),
     ("gradus-optim", &["gradus-autodiff", "gradus-kernels", "gradus-tensor"]),
     ("gradus-data", &["gradus-tensor"]),
+    ("gradus-plot", &["gradus-autodiff", "gradus-optim", "gradus-tensor"]),
     (
         "gradus-train",
         &["gradus-autodiff", "gradus-data", "gradus-nn", "gradus-optim", "gradus-tensor"],
@@ -40,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gradus-kernels",
             "gradus-nn",
             "gradus-optim",
+            "gradus-plot",
             "gradus-tensor",
             "gradus-train",
         ],
