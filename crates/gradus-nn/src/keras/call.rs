@@ -196,7 +196,7 @@ fn probe(layer: &dyn Combine, inputs: &[Spec]) -> Result<(Spec, u64)> {
     walk(layer, &mut |_, part| match part {
         Part::Parameter(tensor) => device = device.take().or_else(|| Some(tensor.device())),
         Part::Buffer(tensor) => device = device.take().or_else(|| Some(tensor.device())),
-        Part::Module(_) | Part::Mode(_) => {}
+        Part::Module(_) | Part::Mode(_) | Part::Generator(_) => {}
     });
     let device = device.unwrap_or_else(Device::cpu);
     let zeros = |spec: &Spec| {
