@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --features plot --example optimizers_race -- [DIRECTORY]`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
