@@ -225,11 +225,6 @@ impl<F: Fn(&Tensor, &Tensor) -> Result<Tensor>> LossSurfaceRace<F> {
         }
         let within =
             |p: &(f64, f64)| (x.from..=x.to).contains(&p.0) && (y.from..=y.to).contains(&p.1);
-        let (dx, dy) = ((x.to - x.from) * 0.008, (y.to - y.from) * 0.011);
-        for &(u, v) in self.minima.iter().filter(|p| within(p)) {
-            let arms = [[(u - dx, v - dy), (u + dx, v + dy)], [(u - dx, v + dy), (u + dx, v - dy)]];
-            chart.draw_series(arms.map(|arm| PathElement::new(arm, stroke(Paint::INK, 2.0))))?;
-        }
         for (n, (_, points)) in self.paths.iter().enumerate() {
             let paint = Paint::series(n);
             for piece in inside(points, (x, y)) {
@@ -239,6 +234,11 @@ impl<F: Fn(&Tensor, &Tensor) -> Result<Tensor>> LossSurfaceRace<F> {
                 chart.draw_series([Circle::new(last, fine(5.0), filled(Paint::PAPER))])?;
                 chart.draw_series([Circle::new(last, fine(4.0), filled(paint))])?;
             }
+        }
+        let (dx, dy) = ((x.to - x.from) * 0.008, (y.to - y.from) * 0.011);
+        for &(u, v) in self.minima.iter().filter(|p| within(p)) {
+            let arms = [[(u - dx, v - dy), (u + dx, v + dy)], [(u - dx, v + dy), (u + dx, v - dy)]];
+            chart.draw_series(arms.map(|arm| PathElement::new(arm, stroke(Paint::INK, 2.0))))?;
         }
         let start = self.paths.first().and_then(|(_, points)| points.first());
         if let Some(&start) = start.filter(|p| within(p)) {

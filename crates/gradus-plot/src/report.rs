@@ -15,7 +15,8 @@ const OP: &str = "report";
 
 /// Layout and colours of the page; those of pictures come from the theme.
 const STYLE: &str = "\
-:root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--pale:#656d76;--edge:#e4e7eb;--box:#f6f8fa}\
+:root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--pale:#656d76;--edge:#e4e7eb;\
+--box:#f6f8fa}\
 @media (prefers-color-scheme:dark){:root{--paper:#161a20;--ink:#e6e8eb;--pale:#9aa4b0;\
 --edge:#2c323b;--box:#1d222a}}\
 body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 4rem;background:var(--paper);\

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --features plot --example optimizers_race -- [DIRECTORY]`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -55,8 +57,8 @@ fn courses() -> [Course; 4] {
         Course {
             name: "Beale",
             function: surfaces::beale,
-            x: 0.0..=4.0,
-            y: -0.5..=2.0,
+            x: -1.0..=4.5,
+            y: -2.0..=2.0,
             start: (0.7, 1.4),
             minima: &[(3.0, 0.5)],
             steps: 250,
