@@ -15,8 +15,8 @@ const EPOCHS: u64 = 12;
 
 /// The same eye looks at both digits; the second output also sees where the two agree.
 fn network() -> Result<Model> {
-    let left = input_with([8, 8], InputOptions::named("left"));
-    let right = input_with([8, 8], InputOptions::named("right"));
+    let left = input_with([1, 8, 8], InputOptions::named("left"));
+    let right = input_with([1, 8, 8], InputOptions::named("right"));
     let flat = Flatten::new();
     let eye = Dense::new(64).activation("relu").name("eye");
     let a = eye.call(&flat.call(&left)?)?;
