@@ -30,6 +30,7 @@ mod module;
 mod parameter;
 pub mod prelude;
 mod state;
+mod update_bn;
 mod visit;
 
 pub use gradus_autodiff::{
@@ -44,4 +45,5 @@ pub use losses::*;
 pub use module::Module;
 pub use parameter::{Buffer, LayerGenerator, Mode, Parameter};
 pub use state::{Mismatch, StateDict};
+pub use update_bn::update_bn;
 pub use visit::{Part, Visit, Visitor, walk};

@@ -98,24 +98,39 @@ impl LayerGenerator {
 /// assert!(!mode.clone().is_training());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Mode(Arc<AtomicBool>);
+pub struct Mode(Arc<Switches>);
+
+#[derive(Debug)]
+struct Switches {
+    training: AtomicBool,
+    /// Running estimates are plain averages for the time being, whatever the layer's momentum.
+    averaging: AtomicBool,
+}
 
 impl Mode {
     /// Whether the module trains.
     pub fn is_training(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.training.load(Ordering::Relaxed)
     }
 
     /// Switches this one mode; [`Module::set_training`](crate::Module::set_training) switches
     /// those of a whole model.
     pub fn set_training(&self, training: bool) {
-        self.0.store(training, Ordering::Relaxed);
+        self.0.training.store(training, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_averaging(&self) -> bool {
+        self.0.averaging.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_averaging(&self, averaging: bool) {
+        self.0.averaging.store(averaging, Ordering::Relaxed);
     }
 }
 
 impl Default for Mode {
     fn default() -> Self {
-        Mode(Arc::new(AtomicBool::new(true)))
+        Mode(Arc::new(Switches { training: true.into(), averaging: false.into() }))
     }
 }
 

@@ -176,6 +176,34 @@ impl AveragedModel {
         result
     }
 
+    /// Exchanges averages and live values: the model has the averages until the next exchange.
+    /// What [`AveragedModel::with_averages`] does where a closure does not fit. While they are
+    /// exchanged, updates and snapshots would see the wrong ones.
+    ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// use gradus_optim::AveragedModel;
+    /// let w = Tensor::from_vec(vec![1.0f32], [1])?.requires_grad_(true);
+    /// let averaged = AveragedModel::new([("w".to_owned(), w.clone())], []);
+    /// w.set_value(&Tensor::from_vec(vec![5.0f32], [1])?)?;
+    /// averaged.swap()?;
+    /// assert_eq!(w.to_vec::<f32>()?, [1.0]);
+    /// averaged.swap()?;
+    /// assert_eq!(w.to_vec::<f32>()?, [5.0]);
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Kind::OutOfMemory`, where the two are on different devices.
+    pub fn swap(&self) -> Result<()> {
+        for entry in &self.entries {
+            let (live, average) = (entry.live.detach(), entry.average.detach());
+            entry.live.set_value(&average)?;
+            entry.average.set_value(&live)?;
+        }
+        Ok(())
+    }
+
     /// The averages by the model's names, to load into a model.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub(crate) struct Run {
     pub(crate) batch: usize,
     pub(crate) batches: usize,
     pub(crate) iteration: u64,
+    /// Gradients since the last step of the optimizer wait for the rest of their group.
+    pub(crate) accumulating: bool,
     /// Why no further epoch is wanted.
     pub(crate) stop: Option<String>,
     pub(crate) history: History,
@@ -62,9 +64,15 @@ impl Context<'_> {
         self.run.batches
     }
 
-    /// Number of training steps taken, over all epochs.
+    /// Number of batches trained on, over all epochs.
     pub fn iteration(&self) -> u64 {
         self.run.iteration
+    }
+
+    /// Whether the optimizer has taken a step after the last batch: always, unless gradients are
+    /// accumulated and the group goes on.
+    pub fn stepped(&self) -> bool {
+        !self.run.accumulating
     }
 
     /// What the epoch or test that just ended measured.

@@ -53,26 +53,31 @@ impl<L: Learner> Trainer<L> {
         if data.is_empty() {
             return Err(Error::argument(OP, "number of samples", 0, "at least 1"));
         }
+        if options.steps == Some(0) {
+            return Err(Error::argument(OP, "steps", 0, "at least 1"));
+        }
         let data = weighted(OP, Arc::new(data.clone()), options.sample_weight)?;
         let device = device_of(self.learner.module());
         let loader = Loader::new(&data).batch_size(options.batch_size).to(&device);
         let mut callbacks = options.callbacks;
-        self.measure(&loader, &mut callbacks)?;
+        self.measure(&loader, options.steps, &mut callbacks)?;
         Ok(self.run.logs.clone())
     }
 
-    /// Measures the batches of a loader into the logs.
+    /// Measures the batches of a loader, or the first `steps` of them, into the logs.
     pub(crate) fn measure(
         &mut self,
         loader: &Loader<Tensor>,
+        steps: Option<usize>,
         callbacks: &mut [&mut dyn Callback],
     ) -> Result<()> {
         let _modes = Evaluating::begin(self.learner.module());
         self.trackers.reset();
         self.run.logs = Logs::default();
-        self.run.batches = loader.len();
+        let steps = steps.unwrap_or(usize::MAX).min(loader.len());
+        self.run.batches = steps;
         self.tell(Event::TestBegin, callbacks)?;
-        for (batch, columns) in loader.batches().enumerate() {
+        for (batch, columns) in loader.batches().take(steps).enumerate() {
             self.run.batch = batch;
             self.tell(Event::TestBatchBegin, callbacks)?;
             columns

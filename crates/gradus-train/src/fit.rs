@@ -4,49 +4,32 @@ use std::sync::Arc;
 
 use gradus_autodiff::Tensor;
 use gradus_data::{Dataset, Loader};
-use gradus_tensor::{Device, Error, Problem, Result, Shape};
+use gradus_tensor::{Error, Problem, Result, Shape};
 use serde_json::json;
 
 use crate::callback::{Callback, Event};
 use crate::callbacks::ProgressBar;
 use crate::checkpoint::Position;
 use crate::context::Run;
+use crate::feed::{Feed, Part};
 use crate::history::History;
 use crate::learner::{Learner, Step, device_of};
 use crate::options::{FitOptions, Validation};
 use crate::parts::{split, weighted};
-use crate::trainer::Trainer;
+use crate::supervised::ClassWeights;
+use crate::trainer::{Clip, Trainer};
 
 const OP: &str = "fit";
 
 /// The options of a run that its loop needs.
 struct Plan {
-    train: Arc<dyn Dataset>,
+    feed: Feed,
     validation: Option<Loader<Tensor>>,
     validation_freq: usize,
-    class_weight: Option<Tensor>,
-    device: Device,
+    validation_steps: Option<usize>,
+    class_weight: Option<ClassWeights>,
     /// Callbacks of the user, the first of the list: those that checkpoints keep.
     user_callbacks: usize,
-    options: LoaderOptions,
-}
-
-#[derive(Clone, Copy)]
-struct LoaderOptions {
-    batch_size: usize,
-    shuffle: Option<u64>,
-    drop_last: bool,
-    prefetch: usize,
-}
-
-impl Plan {
-    fn loader(&self, from: Position) -> Loader<Tensor> {
-        let LoaderOptions { batch_size, shuffle, drop_last, prefetch } = self.options;
-        let loader = Loader::new(&self.train).batch_size(batch_size).drop_last(drop_last);
-        let loader = loader.prefetch(prefetch).to(&self.device);
-        let loader = if let Some(seed) = shuffle { loader.shuffle(seed) } else { loader };
-        loader.epoch(from.epoch as u64).skip(from.batch)
-    }
 }
 
 impl<L: Learner> Trainer<L> {
@@ -68,25 +51,9 @@ impl<L: Learner> Trainer<L> {
         self.check_optimizer()?;
         self.run = self.new_run(data.len(), &options)?;
         let (first, verbose, resume) = (options.initial_epoch, options.verbose, options.resume);
-        let mut plan = Plan {
-            train: Arc::new(data.clone()),
-            validation: None,
-            validation_freq: options.validation_freq,
-            class_weight: None,
-            device: device_of(self.learner.module()),
-            user_callbacks: options.callbacks.len(),
-            options: LoaderOptions {
-                batch_size: options.batch_size,
-                shuffle: options.shuffle.then_some(options.seed),
-                drop_last: options.drop_last,
-                prefetch: options.prefetch,
-            },
-        };
-        if !options.class_weight.is_empty() {
-            let n = options.class_weight.len();
-            plan.class_weight = Some(Tensor::from_vec(options.class_weight, [n])?);
-        }
-        let whole = weighted(OP, plan.train.clone(), options.sample_weight)?;
+        let device = device_of(self.learner.module());
+        let class_weight = ClassWeights::new(&options.class_weight, &device)?;
+        let whole = weighted(OP, Arc::new(data.clone()), options.sample_weight)?;
         let (train, validation) = match options.validation {
             Validation::None => (whole, None),
             Validation::Data(data) => (whole, Some(data)),
@@ -94,11 +61,29 @@ impl<L: Learner> Trainer<L> {
                 split(&whole, fraction).map(|(train, rest)| (train, Some(rest)))?
             }
         };
-        plan.train = train;
-        plan.validation = validation.map(|data| {
+        let feed = Feed {
+            data: train,
+            device: device.clone(),
+            batch_size: options.batch_size,
+            shuffle: options.shuffle.then_some(options.seed),
+            drop_last: options.drop_last,
+            prefetch: options.prefetch,
+            steps: options.steps_per_epoch,
+            accumulate: options.accumulate,
+        };
+        feed.check(OP)?;
+        let validation = validation.map(|data| {
             let size = options.validation_batch_size.unwrap_or(options.batch_size);
-            Loader::new(&data).batch_size(size).prefetch(options.prefetch).to(&plan.device)
+            Loader::new(&data).batch_size(size).prefetch(options.prefetch).to(&device)
         });
+        let plan = Plan {
+            feed,
+            validation,
+            validation_freq: options.validation_freq,
+            validation_steps: options.validation_steps,
+            class_weight,
+            user_callbacks: options.callbacks.len(),
+        };
         self.run.validates = plan.validation.is_some();
 
         let mut progress = ProgressBar::new(verbose);
@@ -107,7 +92,7 @@ impl<L: Learner> Trainer<L> {
         callbacks.push(&mut progress);
         self.learner.module().train();
         self.run.restore = resume.map(crate::checkpoint::Files::at);
-        self.run.batches = plan.loader(Position::default()).len();
+        self.run.batches = plan.feed.steps();
         self.tell(Event::TrainBegin, &mut callbacks)?;
         let from = match self.run.restore.take() {
             None => Position { epoch: first, batch: 0 },
@@ -123,16 +108,14 @@ impl<L: Learner> Trainer<L> {
             ("batch_size", options.batch_size),
             ("validation_freq", options.validation_freq),
             ("validation_batch_size", options.validation_batch_size.unwrap_or(1)),
+            ("validation_steps", options.validation_steps.unwrap_or(1)),
+            ("steps_per_epoch", options.steps_per_epoch.unwrap_or(1)),
+            ("accumulate", options.accumulate),
             ("number of samples", samples),
         ] {
             if value == 0 {
                 return Err(Error::argument(OP, name, value, "at least 1"));
             }
-        }
-        if options.drop_last && samples < options.batch_size {
-            let value = format!("{} for {samples} samples", options.batch_size);
-            let expected = "no more than there are samples, with `drop_last`";
-            return Err(Error::argument(OP, "batch_size", value, expected));
         }
         Ok(Run {
             epochs: options.epochs,
@@ -143,6 +126,8 @@ impl<L: Learner> Trainer<L> {
                 "shuffle": options.shuffle,
                 "seed": options.seed,
                 "drop_last": options.drop_last,
+                "steps_per_epoch": options.steps_per_epoch,
+                "accumulate": options.accumulate,
                 "samples": samples,
                 "validation": format!("{:?}", options.validation),
                 "initial_epoch": options.initial_epoch,
@@ -157,8 +142,6 @@ impl<L: Learner> Trainer<L> {
         from: Position,
         callbacks: &mut [&mut dyn Callback],
     ) -> Result<()> {
-        let loader = plan.loader(from);
-        self.run.batches = loader.len();
         for epoch in from.epoch..self.run.epochs {
             if self.run.stop.is_some() {
                 break;
@@ -170,11 +153,13 @@ impl<L: Learner> Trainer<L> {
                 self.run.logs = Default::default();
                 self.tell(Event::EpochBegin, callbacks)?;
             }
-            for (batch, columns) in (resumed..).zip(loader.batches()) {
+            let rest = plan.feed.batches(Position { epoch, batch: resumed });
+            for (batch, columns) in (resumed..).zip(rest) {
                 self.run.batch = batch;
                 self.tell(Event::TrainBatchBegin, callbacks)?;
+                let part = plan.feed.part(Position { epoch, batch });
                 columns
-                    .and_then(|columns| self.train_batch(plan, &columns))
+                    .and_then(|columns| self.train_batch(plan, part, &columns))
                     .map_err(|error| error.within(format!("batch {batch} of epoch {epoch}")))?;
                 self.tell(Event::TrainBatchEnd, callbacks)?;
                 self.serve(Position { epoch, batch: batch + 1 }, plan, callbacks)?;
@@ -191,17 +176,27 @@ impl<L: Learner> Trainer<L> {
         Ok(())
     }
 
-    /// Forward, backward, update: one step.
-    fn train_batch(&mut self, plan: &Plan, columns: &[Tensor]) -> Result<()> {
+    /// Forward, backward and, once the batches of a step are complete, the update.
+    fn train_batch(&mut self, plan: &Plan, part: Part, columns: &[Tensor]) -> Result<()> {
         let mut step = self.step(OP, columns);
         step.class_weight = plan.class_weight.clone();
-        self.learner.module().zero_grad();
+        if part.first {
+            self.learner.module().zero_grad();
+        }
         let loss = self.learner.training_step(columns, &mut step)?;
         must_be_scalar(&loss)?;
-        loss.backward()?;
-        self.clip()?;
-        if let Some(optimizer) = &mut self.optimizer {
-            optimizer.step()?;
+        // A mean of means counts each by its samples.
+        if part.share == 1.0 {
+            loss.backward()?;
+        } else {
+            (&loss * part.share)?.backward()?;
+        }
+        self.run.accumulating = !part.last;
+        if part.last {
+            Clip::apply(self.clip, || self.learner.module().parameters())?;
+            if let Some(optimizer) = &mut self.optimizer {
+                optimizer.step()?;
+            }
         }
         self.run.iteration += 1;
         self.trackers.update(&loss, &step)
@@ -223,7 +218,8 @@ impl<L: Learner> Trainer<L> {
         }
         let place = (self.run.batch, self.run.batches);
         let train = std::mem::take(&mut self.run.logs);
-        self.measure(loader, callbacks).map_err(|error| error.within("validation"))?;
+        self.measure(loader, plan.validation_steps, callbacks)
+            .map_err(|error| error.within("validation"))?;
         let measured = std::mem::replace(&mut self.run.logs, train);
         self.run.logs.extend(measured.prefixed("val_"));
         (self.run.batch, self.run.batches) = place;

@@ -4,6 +4,8 @@ use gradus_autodiff::Tensor;
 use gradus_nn::Module;
 use gradus_tensor::{Device, Error, Kind, Result};
 
+use crate::supervised::ClassWeights;
+
 /// A model that knows how to take one step, for what is more than a model and a loss: several
 /// inputs, several losses, a loss of its own parameters. PyTorch Lightning: `LightningModule`.
 ///
@@ -77,7 +79,7 @@ pub trait Learner {
 pub struct Step {
     pub(crate) op: &'static str,
     pub(crate) samples: usize,
-    pub(crate) class_weight: Option<Tensor>,
+    pub(crate) class_weight: Option<ClassWeights>,
     pub(crate) observed: Option<Observed>,
     pub(crate) logged: Vec<(String, Tensor)>,
 }

@@ -64,13 +64,24 @@ pub struct FitOptions<'a> {
     pub validation_batch_size: Option<usize>,
     /// Validate every so many epochs.
     pub validation_freq: usize,
+    /// Validation batches, from the first one; all unless set, or unless there are fewer.
+    pub validation_steps: Option<usize>,
+    /// Batches in an epoch; one pass over the data unless set. The next epoch goes on where this
+    /// one ends, and each pass has its own order.
+    pub steps_per_epoch: Option<usize>,
+    /// Batches per step of the optimizer: their gradients are averaged, each counting by its
+    /// samples, so that the step is that of one batch of them all (where no layer looks at a
+    /// batch as a whole, as batch norm does). The last step of an epoch may have fewer. Keras:
+    /// `gradient_accumulation_steps`.
+    pub accumulate: usize,
     /// Whether each epoch has a random order of its own.
     pub shuffle: bool,
     /// What the orders depend on, together with the epoch's number.
     pub seed: u64,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
-    /// Weights of the classes `0..` in the loss of training batches.
+    /// Weights of the classes `0..` in the loss of training batches; classes beyond the last one
+    /// weigh 1, as those that Keras' dictionary lacks.
     pub class_weight: Vec<f32>,
     /// A weight for every sample of the data, in its order.
     pub sample_weight: Vec<f32>,
@@ -94,6 +105,9 @@ impl Default for FitOptions<'_> {
             validation: Validation::None,
             validation_batch_size: None,
             validation_freq: 1,
+            validation_steps: None,
+            steps_per_epoch: None,
+            accumulate: 1,
             shuffle: true,
             seed: 0,
             drop_last: false,
@@ -114,13 +128,20 @@ pub struct EvaluateOptions<'a> {
     pub batch_size: usize,
     /// A weight for every sample.
     pub sample_weight: Vec<f32>,
+    /// Batches that are measured, from the first one; all unless set, or unless there are fewer.
+    pub steps: Option<usize>,
     /// Called at the ends of the test and of its batches.
     pub callbacks: Vec<&'a mut dyn Callback>,
 }
 
 impl Default for EvaluateOptions<'_> {
     fn default() -> Self {
-        EvaluateOptions { batch_size: 32, sample_weight: Vec::new(), callbacks: Vec::new() }
+        EvaluateOptions {
+            batch_size: 32,
+            sample_weight: Vec::new(),
+            steps: None,
+            callbacks: Vec::new(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gradus_autodiff::Tensor;
 use gradus_nn::{Layer, Loss, Module};
-use gradus_tensor::{DType, Error, Kind, Problem, Result};
+use gradus_tensor::{DType, Device, Error, Kind, Problem, Result};
 
 use crate::learner::{Learner, Step, columns};
 use crate::metrics::{column, per_sample};
@@ -58,23 +58,51 @@ fn weighted(each: &Tensor, weight: &Tensor) -> Result<Tensor> {
 /// Sample weights times the weights of the samples' classes.
 fn weights(step: &Step, y: &Tensor, weight: Option<&Tensor>) -> Result<Option<Tensor>> {
     let Some(classes) = &step.class_weight else { return Ok(weight.cloned()) };
-    let labels = match y.shape().dims() {
-        [_] if !y.dtype().is_float() => y.to_dtype(DType::I32)?,
-        // A column of zeros and ones, float or not.
-        [_] | [_, 1] => y.reshape(&[-1])?.to_dtype(DType::I32)?,
-        [_, n] if *n == classes.numel() => y.argmax(Some(1), false)?,
-        _ => {
-            let rule = "class weights need class indices [N] or one-hot rows [N, C], C being the \
-                        number of weights";
-            let operands = [("target", &y.shape()), ("class_weight", &classes.shape())];
-            return Err(Error::shape(step.op, Problem::Rule { rule }, &operands));
-        }
-    };
-    let by_class = classes.to(&y.device())?.index_select(0, &labels)?;
+    let by_class = classes.of(step.op, y)?;
     Ok(Some(match weight {
         None => by_class,
         Some(weight) => by_class.mul(&column(&by_class, weight)?)?,
     }))
+}
+
+/// Weights of the classes 0.. in a loss.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassWeights {
+    /// The weights, with a 1 on both sides: that of any other label, as in Keras.
+    table: Tensor,
+    classes: usize,
+}
+
+impl ClassWeights {
+    /// None for no weights.
+    pub(crate) fn new(weights: &[f32], device: &Device) -> Result<Option<Self>> {
+        let classes = weights.len();
+        if classes == 0 {
+            return Ok(None);
+        }
+        let table = [&[1.0], weights, &[1.0]].concat();
+        let table = Tensor::from_vec(table, [classes + 2])?.to(device)?;
+        Ok(Some(ClassWeights { table, classes }))
+    }
+
+    /// The weights `[N]` of labels `[N]`, `[N, 1]` or one-hot `[N, C]`.
+    fn of(&self, op: &'static str, y: &Tensor) -> Result<Tensor> {
+        let labels = match y.shape().dims() {
+            // A column of zeros and ones, float or not.
+            [_] | [_, 1] => y.reshape(&[-1])?,
+            [_, _] => y.argmax(Some(1), false)?,
+            _ => {
+                let rule = "class weights need class indices [N] or one-hot rows [N, C]";
+                let operands = [("target", &y.shape()), ("class_weight", &self.table.shape())];
+                return Err(Error::shape(op, Problem::Rule { rule }, &operands));
+            }
+        };
+        let labels = if labels.dtype().is_float() { labels.round()? } else { labels };
+        // An index beyond the table must never reach a device: not every one reports it.
+        let labels = labels.to_dtype(DType::I32)?.clamp(-1.0, self.classes as f64)?;
+        let entries = (&labels + 1.0)?.to_dtype(DType::I32)?;
+        self.table.to(&y.device())?.index_select(0, &entries)
+    }
 }
 
 /// Says what to do when class indices meet a loss that compares element by element.

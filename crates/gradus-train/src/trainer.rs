@@ -1,5 +1,6 @@
 //! `Trainer`: a learner with an optimizer and metrics.
 
+use gradus_autodiff::Tensor;
 use gradus_nn::{Layer, Loss};
 use gradus_optim::{Optimizer, ParamGroup, clip_grad_norm_, clip_grad_value_};
 use gradus_tensor::{Error, Result, Shape};
@@ -50,14 +51,24 @@ pub struct Trainer<L> {
     pub(crate) run: Run,
     /// The shape of one input, once known.
     pub(crate) sample: Option<Shape>,
-    clip: Option<Clip>,
+    pub(crate) clip: Option<Clip>,
 }
 
 /// How gradients are limited before a step.
 #[derive(Clone, Copy, Debug)]
-enum Clip {
+pub(crate) enum Clip {
     Norm(f64),
     Value(f64),
+}
+
+impl Clip {
+    pub(crate) fn apply(clip: Option<Self>, parameters: impl Fn() -> Vec<Tensor>) -> Result<()> {
+        match clip {
+            None => Ok(()),
+            Some(Clip::Norm(max)) => clip_grad_norm_(parameters(), max).map(drop),
+            Some(Clip::Value(max)) => clip_grad_value_(parameters(), max),
+        }
+    }
 }
 
 impl<M: Layer> Trainer<Supervised<M>> {
@@ -178,15 +189,6 @@ impl<L: Learner> Trainer<L> {
             optimizer: self.optimizer.as_deref_mut(),
         };
         callbacks.iter_mut().try_for_each(|callback| event.tell(&mut **callback, &mut cx))
-    }
-
-    pub(crate) fn clip(&self) -> Result<()> {
-        let parameters = || self.learner.module().parameters();
-        match self.clip {
-            None => Ok(()),
-            Some(Clip::Norm(max)) => clip_grad_norm_(parameters(), max).map(drop),
-            Some(Clip::Value(max)) => clip_grad_value_(parameters(), max),
-        }
     }
 
     /// # Errors

@@ -83,7 +83,8 @@ impl ChannelNorm {
         let count = self.num_batches_tracked.as_ref().filter(|_| training);
         // Known without asking the device: the count is a number until it is saved or loaded.
         let seen = count.map_or(Ok(0.0), |count| count.item())? + 1.0;
-        let running = self.running(self.momentum.unwrap_or(1.0 / seen));
+        let momentum = self.momentum.filter(|_| !self.mode.is_averaging());
+        let running = self.running(momentum.unwrap_or(1.0 / seen));
         let by_batch = training || running.is_none();
         let y = x.batch_norm(
             running,

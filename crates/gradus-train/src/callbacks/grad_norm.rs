@@ -1,5 +1,6 @@
 //! Watches how large gradients are.
 
+use gradus_autodiff::Tensor;
 use gradus_optim::get_total_norm;
 use gradus_tensor::{Array, Result};
 use serde_json::json;
@@ -9,7 +10,6 @@ use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
 use crate::exact;
 use crate::metrics::{Sums, mean_value, weighted_scalar};
-use gradus_autodiff::Tensor;
 
 const OP: &str = "grad_norm";
 const SUM: &str = "sum";
@@ -26,13 +26,15 @@ const LARGEST: &str = "largest";
 #[derive(Clone, Debug)]
 pub struct GradNorm {
     every: usize,
+    /// Steps of this epoch.
+    steps: usize,
     sum: Sums,
     largest: Option<Tensor>,
 }
 
 impl Default for GradNorm {
     fn default() -> Self {
-        GradNorm { every: 1, sum: Sums::default(), largest: None }
+        GradNorm { every: 1, steps: 0, sum: Sums::default(), largest: None }
     }
 }
 
@@ -51,12 +53,17 @@ impl Callback for GradNorm {
     }
 
     fn on_epoch_begin(&mut self, _cx: &mut Context<'_>) -> Result<()> {
-        (self.sum, self.largest) = (Sums::default(), None);
+        (self.steps, self.sum, self.largest) = (0, Sums::default(), None);
         Ok(())
     }
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if !cx.batch().is_multiple_of(self.every) {
+        // Gradients that are still accumulated are nothing that the optimizer sees.
+        if !cx.stepped() {
+            return Ok(());
+        }
+        self.steps += 1;
+        if !(self.steps - 1).is_multiple_of(self.every) {
             return Ok(());
         }
         let parameters = cx.model().parameters();
@@ -86,7 +93,7 @@ impl Callback for GradNorm {
             let array: Array = largest.array()?;
             state.tensors.insert(LARGEST.to_owned(), array);
         }
-        state.value = json!({ "sum": sum, "every": self.every });
+        state.value = json!({ "sum": sum, "every": self.every, "steps": self.steps });
         Ok(state)
     }
 
@@ -95,6 +102,7 @@ impl Callback for GradNorm {
         let sum = Sums::restore(&value["sum"], state.tensors.get(SUM));
         self.sum = sum.ok_or_else(|| unreadable(OP, value))?;
         self.every = exact::count(&value["every"]).unwrap_or(self.every);
+        self.steps = exact::count(&value["steps"]).ok_or_else(|| unreadable(OP, value))?;
         self.largest = state.tensors.get(LARGEST).map(|array| Tensor::from(array.clone()));
         Ok(())
     }

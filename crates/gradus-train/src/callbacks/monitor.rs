@@ -43,16 +43,29 @@ pub(crate) fn watch(
         MonitorMode::Max => Some(Direction::Rises),
         MonitorMode::Auto => cx.direction(key),
     };
-    let value = match logs.get(key) {
-        None if cx.may_log(key) => return Ok(None),
-        None => logs.require(op, key)?,
-        Some(value) => value,
-    };
+    let Some(value) = value(op, cx, logs, key)? else { return Ok(None) };
     let Some(direction) = direction else {
         let value = format!("auto for {key}, which is no metric of the trainer");
         return Err(Error::argument(op, "mode", value, "min or max"));
     };
     Ok(Some(Watched { value, direction }))
+}
+
+/// The number called `key` in these logs; `None` in an epoch without validation.
+///
+/// # Errors
+/// `Kind::Argument` for a name that is not logged, listing those that are.
+pub(crate) fn value(
+    op: &'static str,
+    cx: &Context<'_>,
+    logs: &Logs,
+    key: &str,
+) -> Result<Option<f64>> {
+    match logs.get(key) {
+        None if cx.may_log(key) => Ok(None),
+        None => logs.require(op, key).map(Some),
+        value => Ok(value),
+    }
 }
 
 impl Watched {

@@ -4,4 +4,4 @@ mod files;
 mod snapshot;
 
 pub use files::Files;
-pub(crate) use snapshot::Position;
+pub(crate) use snapshot::{Extras, Position};

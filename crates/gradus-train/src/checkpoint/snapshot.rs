@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gradus_autodiff::Tensor;
 use gradus_nn::{LayerGenerator, Mode, Module, Part, walk};
 use gradus_optim::StateDict;
 use gradus_tensor::rng::{self, Generator};
@@ -25,9 +26,11 @@ pub(crate) struct Position {
 }
 
 /// Arguments that decide which batches come: a run with others cannot go on.
-const SAME: [&str; 5] = ["batch_size", "shuffle", "seed", "drop_last", "samples"];
+const SAME: [&str; 7] =
+    ["batch_size", "shuffle", "seed", "drop_last", "samples", "steps_per_epoch", "accumulate"];
 
 const OPTIMIZER: &str = "optimizer.";
+const GRAD: &str = "grad.";
 
 impl<L: Learner> Trainer<L> {
     /// Writes a checkpoint: weights, optimizer, random numbers, metrics, history. During a
@@ -79,6 +82,13 @@ impl<L: Learner> Trainer<L> {
             let named = |(name, array)| (format!("callback.{i}.{name}"), array);
             tensors.extend(state.tensors.into_iter().map(named));
         }
+        if self.run.accumulating {
+            for (name, parameter) in self.learner.module().named_parameters() {
+                if let Some(grad) = parameter.grad() {
+                    tensors.insert(format!("{GRAD}{name}"), grad.array()?);
+                }
+            }
+        }
         let module = Inventory::of(self.learner.module());
         let run = &self.run;
         let generators: Vec<_> =
@@ -86,6 +96,7 @@ impl<L: Learner> Trainer<L> {
         let state = json!({
             "position": { "epoch": position.epoch, "batch": position.batch },
             "iteration": run.iteration,
+            "accumulating": run.accumulating,
             "stop": run.stop,
             "history": run.history.to_json(),
             "logs": run.logs.to_json(),
@@ -138,6 +149,12 @@ impl<L: Learner> Trainer<L> {
         self.run.logs = Logs::from_json(&state["logs"]).ok_or_else(|| damaged(files, "logs"))?;
         self.run.stop = state["stop"].as_str().map(str::to_owned);
         self.restore_model(content)?;
+        self.run.accumulating = state["accumulating"] == json!(true);
+        for (name, parameter) in self.learner.module().named_parameters() {
+            let grad = content.tensors.get(&format!("{GRAD}{name}"));
+            let grad = grad.map(|grad| grad.to(&parameter.device())).transpose()?;
+            parameter.set_grad(grad.map(Tensor::from));
+        }
         if !self.trackers.restore(&state["trackers"], &content.tensors) {
             let expected = "the metrics that were saved";
             return Err(Error::argument("fit", "metrics", "other ones", expected));
@@ -214,13 +231,57 @@ fn restore_callbacks(content: &Content, callbacks: &mut [&mut dyn Callback]) -> 
     Ok(())
 }
 
+/// What a training step changes beside parameters and optimizer: buffers, modes, random numbers.
+pub(crate) struct Extras {
+    buffers: Vec<(Tensor, Tensor)>,
+    modes: Vec<(Mode, bool)>,
+    generators: Vec<(LayerGenerator, Generator)>,
+    random: Generator,
+}
+
+impl Extras {
+    pub(crate) fn of(module: &dyn Module) -> Self {
+        let inventory = Inventory::of(module);
+        let buffers = module.named_buffers().into_iter().map(|(_, buffer)| {
+            let value = buffer.detach();
+            (buffer, value)
+        });
+        let modes = inventory.modes.into_iter().map(|mode| (mode.clone(), mode.is_training()));
+        let generators = inventory.generators.into_iter().map(|own| {
+            let state = own.with(|g| g.clone());
+            (own, state)
+        });
+        Extras {
+            buffers: buffers.collect(),
+            modes: modes.collect(),
+            generators: generators.collect(),
+            random: rng::with_default(|g| g.clone()),
+        }
+    }
+
+    pub(crate) fn put_back(self) -> Result<()> {
+        for (mode, training) in self.modes {
+            mode.set_training(training);
+        }
+        for (own, state) in self.generators {
+            own.with(|g| *g = state);
+        }
+        for (buffer, value) in self.buffers {
+            buffer.set_value(&value)?;
+        }
+        // Last: everything else may draw.
+        rng::with_default(|g| *g = self.random);
+        Ok(())
+    }
+}
+
 /// What a module has beside its tensors.
 #[derive(Default)]
 struct Inventory {
     generators: Vec<LayerGenerator>,
     modes: Vec<Mode>,
     frozen: Vec<String>,
-    parameters: Vec<(String, gradus_autodiff::Tensor)>,
+    parameters: Vec<(String, Tensor)>,
 }
 
 impl Inventory {

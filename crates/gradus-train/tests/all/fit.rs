@@ -84,14 +84,6 @@ fn weights_of_samples_and_classes_scale_the_loss_by_keras_rule() {
 }
 
 #[test]
-fn a_class_without_a_weight_is_an_error() {
-    let mut trainer = network(&Device::cpu());
-    let options = FitOptions { class_weight: vec![1.0, 1.0], ..quiet(1, Vec::new()) };
-    let error = trainer.fit(&points(30), options).unwrap_err().to_string();
-    assert!(error.contains("index 2") && error.contains("batch 0 of epoch 0"), "{error}");
-}
-
-#[test]
 fn weights_of_samples_change_gradients_as_repeating_samples_does() {
     let (mut weighted, data) = line(2, 0.1);
     let options = FitOptions { sample_weight: vec![3.0, 1.0], ..quiet(1, Vec::new()) };

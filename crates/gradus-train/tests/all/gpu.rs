@@ -3,8 +3,11 @@
 
 use std::fs;
 
-use gradus_tensor::Device;
-use gradus_train::{EvaluateOptions, FitOptions, Validation};
+use gradus_data::TensorDataset;
+use gradus_nn::{CrossEntropyLoss, Linear, LinearOptions, Module, MseLoss, Tensor};
+use gradus_optim::Sgd;
+use gradus_tensor::{Array, Device};
+use gradus_train::{EvaluateOptions, FitOptions, Trainer, Validation};
 
 use crate::resume::{same, training};
 use crate::support::{network, points, quiet};
@@ -62,6 +65,50 @@ fn a_gpu_measures_what_the_cpu_does() {
         }
     }
     assert_eq!(cpu.2, gpu.2);
+}
+
+#[test]
+fn a_class_without_a_weight_weighs_one_wherever_the_model_is() {
+    let gpu = gpu();
+    let column = |y: Vec<f32>| Array::from_vec(y, [4, 1]).unwrap();
+    let rows = Array::from_vec((0..20).map(|i| f32::from(i % 6 == 0)).collect(), [4, 5]).unwrap();
+    for device in [Some(Device::cpu()), gpu].into_iter().flatten() {
+        // All scores are equal: the loss of each sample is ln C.
+        let loss = |y: Array, weights: &[f32]| {
+            let model =
+                Linear::with(1, 5, LinearOptions { bias: false, ..Default::default() }).unwrap();
+            model.weight.set_value(&Tensor::zeros([5, 1], &Device::cpu())).unwrap();
+            let model = model.to(&device).unwrap();
+            let optimizer = Sgd::new(model.parameters(), 0.0);
+            let mut trainer =
+                Trainer::new(model).optimizer(optimizer).loss(CrossEntropyLoss::default());
+            let x = Array::from_vec(vec![1.0f32; 4], [4, 1]).unwrap();
+            let data = TensorDataset::pair(x, y).unwrap();
+            let options = FitOptions { class_weight: weights.to_vec(), ..quiet(1, Vec::new()) };
+            let history = trainer.fit(&data, options).unwrap();
+            history.get("loss").unwrap()[0] / 5f64.ln() * 4.0
+        };
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{device}: {a}, expected {b}");
+        // Labels 0, 1, 2, 4 with weights of 0 and 1 alone.
+        let labels = Array::from_vec(vec![0i32, 1, 2, 4], [4]).unwrap();
+        near(loss(labels.clone(), &[3.0, 5.0]), 3.0 + 5.0 + 1.0 + 1.0);
+        near(loss(labels, &[0.0; 9]), 0.0);
+        // Rows of 5 with a one at 0, 1, 2, 3.
+        near(loss(rows.clone(), &[3.0, 5.0]), 3.0 + 5.0 + 1.0 + 1.0);
+        near(loss(rows.clone(), &[1.0, 1.0, 1.0, 7.0, 1.0]), 3.0 + 7.0);
+        // Zeros and ones as numbers, and what lies beyond them.
+        let model =
+            Linear::with(1, 1, LinearOptions { bias: false, ..Default::default() }).unwrap();
+        model.weight.set_value(&Tensor::zeros([1, 1], &Device::cpu())).unwrap();
+        let model = model.to(&device).unwrap();
+        let optimizer = Sgd::new(model.parameters(), 0.0);
+        let mut trainer = Trainer::new(model).optimizer(optimizer).loss(MseLoss::default());
+        let x = Array::from_vec(vec![1.0f32; 4], [4, 1]).unwrap();
+        let data = TensorDataset::pair(x, column(vec![-1.0, 0.0, 0.9, 2.0])).unwrap();
+        let options = FitOptions { class_weight: vec![10.0, 100.0], ..quiet(1, Vec::new()) };
+        let history = trainer.fit(&data, options).unwrap();
+        near(history.get("loss").unwrap()[0] * 4.0, 1.0 + 0.0 + 100.0 * 0.81 + 4.0);
+    }
 }
 
 #[test]

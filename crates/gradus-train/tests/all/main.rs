@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
+mod accumulate;
 mod callbacks;
 mod corruption;
 mod fit;
 mod gpu;
 mod predict;
 mod resume;
+mod schedules;
 mod support;
 mod tensorboard;

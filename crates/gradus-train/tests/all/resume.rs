@@ -9,10 +9,11 @@ use gradus_tensor::rng::Generator;
 use gradus_tensor::{Device, Error, Result};
 use gradus_train::{
     BackupAndRestore, Callback, CsvLogger, EarlyStopping, EarlyStoppingOptions, FitOptions,
-    GradNorm, Lambda, ModelCheckpoint, ModelCheckpointOptions, ReduceLrOnPlateau, ReduceLrOptions,
-    SaveFreq, Trainer, Validation,
+    GradNorm, Lambda, LrSchedule, ModelCheckpoint, ModelCheckpointOptions, ReduceLrOnPlateau,
+    ReduceLrOptions, SaveFreq, Trainer, Validation, WeightAveraging,
 };
 
+use crate::schedules::composed;
 use crate::support::{bits, network, points, quiet};
 
 const EPOCHS: usize = 12;
@@ -38,6 +39,8 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
         min_delta: 0.1,
         ..Default::default()
     })?;
+    let mut schedule = LrSchedule::per_batch(composed());
+    let mut average = WeightAveraging::ema(0.9).start_epoch(1).finalize(false);
     let mut csv = CsvLogger::new(dir.join("log.csv"));
     let best = dir.join("best-{epoch:02d}-{val_loss:.3f}.safetensors");
     let mut best = ModelCheckpoint::new(
@@ -66,6 +69,8 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
     });
     let callbacks: Vec<&mut dyn Callback> = vec![
         &mut norm,
+        &mut schedule,
+        &mut average,
         &mut backup,
         &mut stop,
         &mut reduce,
