@@ -34,10 +34,19 @@
 //! | a metric | a [`Metric`]: what a batch adds to a vector of sums, and the value of the sums |
 //! | a callback | a [`Callback`]: the hooks it needs and, if it has one, its state |
 //! | a training step | a [`Learner`] |
+//! | a schedule | a [`Schedule`](gradus_optim::Schedule), run by [`LrSchedule`] |
+//!
+//! `docs/TRAINING.md` maps Keras and PyTorch to this crate.
+
+// The code of the page is run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/TRAINING.md")]
+mod training_page {}
 
 mod callback;
 mod callbacks;
 mod checkpoint;
+mod config;
 mod context;
 mod evaluate;
 mod exact;
@@ -59,6 +68,7 @@ mod update_bn;
 pub use callback::{Callback, CallbackState};
 pub use callbacks::*;
 pub use checkpoint::Files;
+pub use config::Config;
 pub use context::Context;
 pub use find_lr::FindLrOptions;
 pub use history::History;
