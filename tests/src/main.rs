@@ -5,6 +5,7 @@
 //! without any the test prints that it was skipped, or fails where `GRADUS_REQUIRE_GPU=1`.
 
 mod averages;
+mod captures;
 mod chains;
 mod conformance;
 mod convs;

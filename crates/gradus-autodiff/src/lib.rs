@@ -11,6 +11,7 @@
 //! ```
 
 mod backward;
+mod capture;
 mod conv_options;
 mod flops;
 mod gradcheck;
@@ -25,6 +26,7 @@ mod sym;
 mod tensor;
 
 pub use backward::{backward, backward_with, grad};
+pub use capture::{Capture, depends_on};
 pub use conv_options::{ConvOptions, ConvTransposeOptions, Padding};
 pub use flops::count_flops;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};

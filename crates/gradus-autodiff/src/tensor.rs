@@ -1,14 +1,15 @@
 //! `Tensor`: a value, its gradient, and the operation that made it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use gradus_kernels::Value;
 use gradus_tensor::rng::{self, Generator};
 use gradus_tensor::{Array, DType, Device, Element, Error, Kind, Problem, Result, Shape};
 use parking_lot::{Mutex, RwLock};
 
+use crate::capture;
 use crate::graph::{Node, Parent};
 
 /// A differentiable array. Cheap to clone: clones are the same tensor.
@@ -23,6 +24,16 @@ struct Inner {
     grad: Mutex<Option<Tensor>>,
     requires_grad: AtomicBool,
     node: Option<Arc<Node>>,
+}
+
+/// A tensor that may be gone.
+#[derive(Clone)]
+pub(crate) struct WeakTensor(Weak<Inner>);
+
+impl WeakTensor {
+    pub(crate) fn upgrade(&self) -> Option<Tensor> {
+        self.0.upgrade().map(Tensor)
+    }
 }
 
 /// Tensors may be shared between threads.
@@ -145,7 +156,18 @@ impl Tensor {
 
     /// The elements or the promise of them, as the kernels layer knows them.
     pub fn value(&self) -> Value {
+        let value = self.elements();
+        capture::note_value(self, &value);
+        value
+    }
+
+    /// As [`Tensor::value`], unseen by a recording.
+    pub(crate) fn elements(&self) -> Value {
         self.0.value.read().clone()
+    }
+
+    pub(crate) fn put_value(&self, value: Value) {
+        *self.0.value.write() = value;
     }
 
     /// The elements as an array of the storage layer; computes what is pending.
@@ -212,11 +234,23 @@ impl Tensor {
 
     /// The gradient that backward passes have accumulated in this leaf.
     pub fn grad(&self) -> Option<Tensor> {
+        let grad = self.gradient();
+        capture::note_grad(self, grad.as_ref());
+        grad
+    }
+
+    /// As [`Tensor::grad`], unseen by a recording.
+    pub(crate) fn gradient(&self) -> Option<Tensor> {
         self.0.grad.lock().clone()
     }
 
     /// Replaces the accumulated gradient.
     pub fn set_grad(&self, grad: Option<Tensor>) {
+        capture::note_set_grad(self);
+        self.put_grad(grad);
+    }
+
+    pub(crate) fn put_grad(&self, grad: Option<Tensor>) {
         *self.0.grad.lock() = grad;
     }
 
@@ -227,11 +261,11 @@ impl Tensor {
 
     /// Adds to the accumulated gradient.
     pub(crate) fn accumulate(&self, grad: Tensor) -> Result<()> {
-        let mut slot = self.0.grad.lock();
-        *slot = Some(match slot.take() {
+        let sum = match self.grad() {
             None => grad,
             Some(old) => (&old + &grad)?,
-        });
+        };
+        self.put_grad(Some(sum));
         Ok(())
     }
 
@@ -253,7 +287,9 @@ impl Tensor {
             let problem = Problem::Rule { rule: "shape and type must stay the same" };
             return Err(Error::shape("set_value", problem, &[("x", &own), ("value", &new)]));
         }
-        *self.0.value.write() = value.value().to(&self.device())?;
+        let new = value.value().to(&self.device())?;
+        capture::note_set_value(self, &self.elements());
+        self.put_value(new);
         Ok(())
     }
 
@@ -264,7 +300,8 @@ impl Tensor {
     pub fn move_to(&self, device: &Device) -> Result<()> {
         self.must_be_leaf("move_to")?;
         let moved = self.value().to(device)?;
-        *self.0.value.write() = moved;
+        capture::note_set_value(self, &self.elements());
+        self.put_value(moved);
         if let Some(grad) = self.grad() {
             self.set_grad(Some(Tensor::constant(grad.value().to(device)?)));
         }
@@ -293,6 +330,15 @@ impl Tensor {
     /// An address that tells leaves apart.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
+    }
+
+    /// How many hold this tensor.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTensor {
+        WeakTensor(Arc::downgrade(&self.0))
     }
 
     /// Whether both are the same tensor, not only equal.

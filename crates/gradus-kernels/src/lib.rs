@@ -25,6 +25,6 @@ mod table;
 #[cfg(feature = "gpu")]
 mod gpu;
 
-pub use expr::{Assign, Value, assign};
+pub use expr::{Assign, Value, assign, copy_into};
 pub use ops::*;
 pub use table::{BINARY, Binary, BinaryDef, COMPARE, Compare, CompareDef, UNARY, Unary, UnaryDef};

@@ -5,7 +5,7 @@ use std::ops::{Add, Deref, Div, Mul, Sub};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus_autodiff::{Operand, Tensor};
+use gradus_autodiff::{Operand, Tensor, depends_on};
 use gradus_tensor::Result;
 use gradus_tensor::rng::Generator;
 use parking_lot::Mutex;
@@ -110,7 +110,17 @@ struct Switches {
 impl Mode {
     /// Whether the module trains.
     pub fn is_training(&self) -> bool {
-        self.0.training.load(Ordering::Relaxed)
+        self.read(|switches| &switches.training)
+    }
+
+    /// A switch; steps that a capture has recorded depend on it.
+    fn read(&self, switch: fn(&Switches) -> &AtomicBool) -> bool {
+        let now = switch(&self.0).load(Ordering::Relaxed);
+        depends_on(|| {
+            let own = self.0.clone();
+            move || switch(&own).load(Ordering::Relaxed) == now
+        });
+        now
     }
 
     /// Switches this one mode; [`Module::set_training`](crate::Module::set_training) switches
@@ -120,7 +130,7 @@ impl Mode {
     }
 
     pub(crate) fn is_averaging(&self) -> bool {
-        self.0.averaging.load(Ordering::Relaxed)
+        self.read(|switches| &switches.averaging)
     }
 
     pub(crate) fn set_averaging(&self, averaging: bool) {

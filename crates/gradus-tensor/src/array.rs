@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::capture::{self, Arena};
 use crate::cpu::CpuBuffer;
 use crate::device::Device;
 use crate::dtype::{DType, Element};
@@ -38,6 +39,9 @@ impl Storage {
     /// # Errors
     /// `Kind::OutOfMemory` when the device has no more.
     pub fn new(device: &Device, bytes: usize) -> Result<Self> {
+        if let Some(storage) = capture::allocate(device, bytes) {
+            return storage;
+        }
         #[cfg(feature = "gpu")]
         if let Some(gpu) = device.as_gpu() {
             return Ok(Storage::Gpu(gpu.alloc(bytes)?));
@@ -63,6 +67,33 @@ impl Storage {
             Storage::Cpu(buffer) => Arc::strong_count(buffer),
             #[cfg(feature = "gpu")]
             Storage::Gpu(buffer) => Arc::strong_count(buffer),
+        }
+    }
+
+    /// A number that tells memory apart while it is held: its address or its buffer's.
+    pub fn id(&self) -> u64 {
+        match self {
+            Storage::Cpu(buffer) => buffer.as_ptr() as u64,
+            #[cfg(feature = "gpu")]
+            Storage::Gpu(buffer) => buffer.id(),
+        }
+    }
+
+    /// The same memory, without a share in its life.
+    pub(crate) fn alias(&self) -> Self {
+        match self {
+            Storage::Cpu(buffer) => Storage::Cpu(Arc::new(buffer.alias())),
+            #[cfg(feature = "gpu")]
+            Storage::Gpu(buffer) => Storage::Gpu(Arc::new(buffer.alias())),
+        }
+    }
+
+    /// Whether a recording owns this memory.
+    pub(crate) fn is_in(&self, arena: &Arc<Arena>) -> bool {
+        match self {
+            Storage::Cpu(buffer) => buffer.is_in(arena),
+            #[cfg(feature = "gpu")]
+            Storage::Gpu(buffer) => buffer.is_in(arena),
         }
     }
 
@@ -162,6 +193,7 @@ impl Array {
 
     /// The host memory of a CPU array.
     pub fn cpu_buffer(&self) -> Option<&Arc<CpuBuffer>> {
+        capture::seen(&self.storage);
         match &self.storage {
             Storage::Cpu(buffer) => Some(buffer),
             #[cfg(feature = "gpu")]
@@ -186,6 +218,7 @@ impl Array {
         if self.device() == *device {
             return Ok(self.clone());
         }
+        capture::seen(&self.storage);
         #[cfg(feature = "gpu")]
         {
             let host = self.to_host()?;
@@ -235,6 +268,7 @@ impl Array {
     pub async fn to_vec_async<T: Element>(&self) -> Result<Vec<T>> {
         #[cfg(feature = "gpu")]
         if let Storage::Gpu(buffer) = &self.storage {
+            capture::seen(&self.storage);
             let (low, high) = self.layout.span();
             let size = self.dtype.size();
             let bytes = buffer.gpu().read_async(buffer, low * size, (high - low) * size).await?;
@@ -252,6 +286,7 @@ impl Array {
             // An empty view may start past the end of its storage.
             return Ok(Vec::new());
         }
+        capture::seen(&self.storage);
         #[cfg(feature = "gpu")]
         let host = self.to_host()?;
         #[cfg(not(feature = "gpu"))]

@@ -1,10 +1,14 @@
 //! Host memory: aligned buffers that return to a pool, so that a training step reuses its own.
 
 use std::alloc::{Layout as MemLayout, alloc_zeroed, dealloc};
+use std::fmt;
 use std::ptr::NonNull;
+
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::capture::Arena;
 use crate::error::{Kind, Result};
 
 /// Cache-line alignment, enough for every SIMD load.
@@ -75,10 +79,28 @@ struct PoolInner {
     stats: PoolStats,
 }
 
+/// Memory that nobody refers to.
 #[derive(Debug)]
-struct Block(NonNull<u8>);
+pub(crate) struct Block(NonNull<u8>);
 // SAFETY: a free block is plain memory that nobody else refers to.
 unsafe impl Send for Block {}
+
+impl Block {
+    /// Returns the block, of this size class, to the pool.
+    pub(crate) fn give_back(self, class: usize) {
+        let bytes = class_bytes(class);
+        let mut inner = POOL.inner.lock();
+        let keep = inner.stats.free_bytes + bytes as u64 <= KEEP_BYTES;
+        inner.stats.give(bytes as u64, keep);
+        if keep {
+            inner.free[class].push(self);
+        } else {
+            drop(inner);
+            // SAFETY: allocated by `CpuBuffer::new` with the same class's layout.
+            unsafe { dealloc(self.0.as_ptr(), mem_layout(bytes)) };
+        }
+    }
+}
 
 static POOL: CpuPool = CpuPool {
     inner: Mutex::new(PoolInner {
@@ -129,11 +151,21 @@ fn mem_layout(bytes: usize) -> MemLayout {
 }
 
 /// A block of host memory, 64-byte aligned, initialised, returned to the pool when dropped.
-#[derive(Debug)]
 pub struct CpuBuffer {
     block: NonNull<u8>,
     class: usize,
     len: usize,
+    home: Home,
+}
+
+/// Where memory goes when it is dropped.
+pub(crate) enum Home {
+    /// To the pool of its device.
+    Pool,
+    /// To the recording that it was taken for.
+    Arena(Arc<Arena>),
+    /// Nowhere: somebody else owns it.
+    Alias,
 }
 
 // SAFETY: the memory is plain bytes; `&CpuBuffer` only reads, writers hold it alone.
@@ -161,14 +193,37 @@ impl CpuBuffer {
             let mut inner = POOL.inner.lock();
             if let Some(Block(block)) = inner.free[class].pop() {
                 inner.stats.take(bytes as u64, true);
-                return Ok(CpuBuffer { block, class, len });
+                return Ok(CpuBuffer { block, class, len, home: Home::Pool });
             }
         }
         // SAFETY: the layout is not zero-sized.
         let block = NonNull::new(unsafe { alloc_zeroed(mem_layout(bytes)) });
         let block = block.ok_or_else(out_of_memory)?;
         POOL.inner.lock().stats.take(bytes as u64, false);
-        Ok(CpuBuffer { block, class, len })
+        Ok(CpuBuffer { block, class, len, home: Home::Pool })
+    }
+
+    /// As [`CpuBuffer::new`], for a recording.
+    pub(crate) fn new_in(len: usize, arena: &Arc<Arena>) -> Result<Self> {
+        let (class, _) = size_class(len.min(isize::MAX as usize / 4), ALIGN);
+        let home = Home::Arena(arena.clone());
+        if let Some(Block(block)) = arena.take(class) {
+            return Ok(CpuBuffer { block, class, len, home });
+        }
+        let mut buffer = CpuBuffer::new(len)?;
+        buffer.home = home;
+        Ok(buffer)
+    }
+
+    /// The same memory, without a share in its life.
+    pub(crate) fn alias(&self) -> Self {
+        let CpuBuffer { block, class, len, .. } = *self;
+        CpuBuffer { block, class, len, home: Home::Alias }
+    }
+
+    /// Whether a recording owns this memory.
+    pub(crate) fn is_in(&self, arena: &Arc<Arena>) -> bool {
+        matches!(&self.home, Home::Arena(own) if Arc::ptr_eq(own, arena))
     }
 
     /// A buffer that holds a copy of `bytes`.
@@ -211,17 +266,17 @@ impl CpuBuffer {
 
 impl Drop for CpuBuffer {
     fn drop(&mut self) {
-        let bytes = class_bytes(self.class);
-        let mut inner = POOL.inner.lock();
-        let keep = inner.stats.free_bytes + bytes as u64 <= KEEP_BYTES;
-        inner.stats.give(bytes as u64, keep);
-        if keep {
-            inner.free[self.class].push(Block(self.block));
-        } else {
-            drop(inner);
-            // SAFETY: allocated by `new` with the same class's layout.
-            unsafe { dealloc(self.block.as_ptr(), mem_layout(bytes)) };
+        match &self.home {
+            Home::Pool => Block(self.block).give_back(self.class),
+            Home::Arena(arena) => arena.give(self.class, Block(self.block)),
+            Home::Alias => {}
         }
+    }
+}
+
+impl fmt::Debug for CpuBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CpuBuffer {{ at: {:?}, bytes: {} }}", self.block, self.len)
     }
 }
 

@@ -15,6 +15,7 @@
 //! ```
 
 mod array;
+pub mod capture;
 mod cpu;
 mod device;
 mod display;

@@ -91,6 +91,7 @@ impl Generator {
 
     /// The next draw.
     pub fn draw(&mut self) -> Draw {
+        crate::capture::refuse("random numbers: each step draws others");
         let stream = self.draws;
         self.draws += 1;
         Draw {

@@ -1,7 +1,7 @@
 //! Assignment: several expressions as one kernel into existing arrays, in place where nobody else
 //! looks.
 
-use gradus_tensor::{Array, Error, Problem, Result};
+use gradus_tensor::{Array, Error, Problem, Result, capture};
 use smallvec::SmallVec;
 
 use super::plan::{self, Plan};
@@ -50,6 +50,9 @@ pub fn assign(items: Vec<Assign<'_>>) -> Result<()> {
         drop(value);
         dests.push(dest);
     }
+    // Between two pieces of work a recording takes no memory, and it must not change memory that
+    // outlives it.
+    capture::refuse("an assignment, such as an optimizer's step: take it after the recorded part");
     let mut results: SmallVec<[Array; 4]> = SmallVec::new();
     let mut in_place = false;
     for dest in &dests {

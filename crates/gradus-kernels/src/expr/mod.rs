@@ -22,6 +22,7 @@ pub(crate) use build::{must_be_index, must_have_elements, same_device};
 #[cfg(feature = "gpu")]
 pub(crate) use emit::{Emitted, Emitter, emit_finish};
 pub(crate) use plan::Plan;
+pub use plan::copy_into;
 pub(crate) use run_cpu::Executor;
 pub(crate) use value::Deferred;
 pub use value::Value;

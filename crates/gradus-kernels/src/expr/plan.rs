@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gradus_tensor::capture::{Arrays, perform};
 use gradus_tensor::{Array, DType, Device, Layout, Result, Shape};
 use smallvec::SmallVec;
 
@@ -359,10 +360,45 @@ fn run(mut plan: Plan, deferred: Option<&dyn Deferred>) -> Result<Array> {
         slot.leaf = Leaf::Array(array);
         plan.acc = None;
     }
+    if plan.device.is_cpu() {
+        return perform(&plan, into_new);
+    }
+    into_new(&plan)
+}
+
+fn into_new(plan: &Plan) -> Result<Array> {
     let root = plan.roots[0];
     let out = Array::alloc(&plan.device, &plan.shape, plan.dtype(root))?;
-    execute(&plan, std::slice::from_ref(&out), false)?;
+    execute(plan, std::slice::from_ref(&out), false)?;
     Ok(out)
+}
+
+impl Arrays for Plan {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        for slot in &mut self.leaves {
+            match &mut slot.leaf {
+                Leaf::Array(array) => f(array),
+                Leaf::Concat(parts) => {
+                    let mut own = parts.to_vec();
+                    own.iter_mut().for_each(|(array, _)| f(array));
+                    *parts = own.into();
+                }
+                Leaf::Const(_) | Leaf::Iota(_) | Leaf::Random(..) => {}
+            }
+        }
+    }
+}
+
+/// Copies the elements of `src` into `dest`, a dense array of the same shape and type that nobody
+/// else reads.
+///
+/// # Errors
+/// What computing `src` can report.
+pub fn copy_into(src: &Value, dest: &Array) -> Result<()> {
+    debug_assert!(src.shape() == dest.shape() && src.dtype() == dest.dtype(), "callers see to it");
+    let state = (Plan::of_array(&src.array()?), dest.clone());
+    let copy = |(plan, dest): &(Plan, Array)| execute(plan, std::slice::from_ref(dest), false);
+    if dest.device().is_cpu() { perform(&state, copy) } else { copy(&state) }
 }
 
 /// Runs a plan into dense arrays, one a root. `in_place`: a result may be an operand's memory.

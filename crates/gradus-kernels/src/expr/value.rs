@@ -259,8 +259,19 @@ impl Value {
         Arc::as_ptr(&self.0).cast()
     }
 
+    /// Gives the elements memory of their own: who holds this value keeps them when what held
+    /// them so far is written to.
+    ///
+    /// # Errors
+    /// As [`Value::array`].
+    pub fn move_out(&self) -> Result<()> {
+        let own = Value::copy_of(&Value::from(self.array()?)).array()?;
+        *self.0.state.lock() = State::Leaf(Leaf::Array(own));
+        Ok(())
+    }
+
     /// How many holders share this value.
-    pub(crate) fn holders(&self) -> usize {
+    pub fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 

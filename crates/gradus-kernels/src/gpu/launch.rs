@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradus_tensor::gpu::{Access, Dispatch, Gpu, GpuBuffer, MAX_WORKGROUPS};
-use gradus_tensor::{Kind, Result};
+use gradus_tensor::{Kind, Result, capture};
 use smallvec::SmallVec;
 
 use super::pipeline::pipeline;
@@ -89,7 +89,23 @@ pub(crate) fn launch(gpu: &Arc<Gpu>, l: &Launch<'_>) -> Result<()> {
         uses: &uses,
         grid,
     };
-    gpu.dispatch(&dispatch).map_err(|error| error.within(name))
+    gpu.dispatch(&dispatch).map_err(|error| error.within(name))?;
+    capture::launched(l.buffers, |buffers| {
+        let (gpu, pipeline) = (gpu.clone(), compiled.pipeline.clone());
+        let params: SmallVec<[u32; 40]> = SmallVec::from_slice(l.params);
+        move || {
+            let uses: SmallVec<[&GpuBuffer; 12]> = buffers.iter().collect();
+            gpu.dispatch(&Dispatch {
+                name,
+                pipeline: &pipeline,
+                bind_group: &bind_group,
+                params: &params,
+                uses: &uses,
+                grid,
+            })
+        }
+    });
+    Ok(())
 }
 
 /// The grid in workgroups; `None` when a dimension would hold too many.

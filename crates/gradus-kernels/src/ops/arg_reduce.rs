@@ -1,7 +1,8 @@
 //! Where the largest or smallest element is.
 
 use bytemuck::Pod;
-use gradus_tensor::{DType, Dim, Kind, Result, Shape};
+use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::{Array, DType, Dim, Kind, Result, Shape};
 
 use super::lines::{
     Block, Fresh, LANES, Lines, WIDTH, for_blocks, for_chunks, host, resized, vectorised,
@@ -74,13 +75,15 @@ pub fn arg_reduce(op: ArgReduce, x: &Value, dim: Option<Dim>, keepdim: bool) -> 
         let x = x.dense()?;
         return super::arg_reduce_gpu::run(gpu, op, &x, lines, &shape, split).map(Value::from);
     }
-    match x.dtype() {
-        DType::F32 => run_cpu::<f32>(op, x, lines, &shape),
-        DType::F64 => run_cpu::<f64>(op, x, lines, &shape),
-        DType::I32 => run_cpu::<i32>(op, x, lines, &shape),
-        DType::U32 => run_cpu::<u32>(op, x, lines, &shape),
-        _ => run_cpu::<u8>(op, x, lines, &shape),
-    }
+    let state = (Plain((op, lines, shape)), x.dense()?);
+    perform(&state, |(Plain((op, lines, shape)), x)| match x.dtype() {
+        DType::F32 => run_cpu::<f32>(*op, x, *lines, shape),
+        DType::F64 => run_cpu::<f64>(*op, x, *lines, shape),
+        DType::I32 => run_cpu::<i32>(*op, x, *lines, shape),
+        DType::U32 => run_cpu::<u32>(*op, x, *lines, shape),
+        _ => run_cpu::<u8>(*op, x, *lines, shape),
+    })
+    .map(Value::from)
 }
 
 /// # Errors
@@ -115,9 +118,8 @@ ranked! {
     u8, u8::MIN, u8::MAX, |_| false;
 }
 
-fn run_cpu<T: Ranked>(op: ArgReduce, x: &Value, lines: Lines, shape: &Shape) -> Result<Value> {
-    let x = x.dense()?;
-    let values = host::<T>(&x);
+fn run_cpu<T: Ranked>(op: ArgReduce, x: &Array, lines: Lines, shape: &Shape) -> Result<Array> {
+    let values = host::<T>(x);
     let mut out = Fresh::new(shape, DType::I32)?;
     if lines.inner == 1 {
         for_chunks(out.values::<i32>(), 1, lines.numel(), |at, part| {
@@ -136,7 +138,7 @@ fn run_cpu<T: Ranked>(op: ArgReduce, x: &Value, lines: Lines, shape: &Shape) -> 
             ArgReduce::argmin => columns_smallest(values, out, block, lines.n),
         });
     }
-    Ok(Value::from(out.done()))
+    Ok(out.done())
 }
 
 vectorised! {

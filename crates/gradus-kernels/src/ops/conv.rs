@@ -7,6 +7,7 @@ mod geometry;
 
 use std::sync::Arc;
 
+use gradus_tensor::capture::{Arrays, perform};
 use gradus_tensor::{Array, Error, Kind, Problem, Result, Shape};
 
 #[cfg(feature = "gpu")]
@@ -103,6 +104,7 @@ fn mapped(map: ConvMap, a: &Value, b: &Value, g: &ConvGeometry) -> Result<Value>
 }
 
 /// A convolution or gradient that has not run yet. Its operands are dense.
+#[derive(Clone)]
 pub(crate) struct ConvOp {
     pub(crate) map: ConvMap,
     pub(crate) geometry: ConvGeometry,
@@ -111,13 +113,20 @@ pub(crate) struct ConvOp {
     pub(crate) out: Shape,
 }
 
+impl Arrays for ConvOp {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        f(&mut self.a);
+        f(&mut self.b);
+    }
+}
+
 impl Deferred for ConvOp {
     fn run(&self) -> Result<Array> {
         #[cfg(feature = "gpu")]
         if let Some(gpu) = self.a.device().as_gpu() {
             return conv_gpu::run(gpu, self, None);
         }
-        cpu::run(self)
+        perform(self, cpu::run)
     }
 
     #[cfg(feature = "gpu")]

@@ -1,6 +1,7 @@
 //! Cross-entropy of logits and class indices with its gradient, in one pass over the logits.
 
-use gradus_tensor::{DType, Dim, Error, Kind, Problem, Result};
+use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result};
 
 #[cfg(feature = "gpu")]
 use super::cross_entropy_gpu;
@@ -78,21 +79,29 @@ pub fn softmax_cross_entropy(
     }
     let ignore = ignore_index.and_then(|i| word(target.dtype(), i));
     let job = Job { lines, smoothing: label_smoothing, ignore };
-    if target.device().is_cpu() {
-        job.check(target)?;
-    }
     #[cfg(feature = "gpu")]
     if let Some(gpu) = device.as_gpu() {
-        let target = target.dense()?.to(device)?;
+        let target = target.dense()?;
+        if target.device().is_cpu() {
+            job.check(&target)?;
+        }
+        let target = target.to(device)?;
         let weight = weight.map(Value::dense).transpose()?;
         let split = super::lines_gpu::Split::of(OP, gpu, lines)?;
         let logits = logits.dense()?;
         return cross_entropy_gpu::run(gpu, &job, &logits, &target, weight.as_ref(), split);
     }
-    match dtype {
-        DType::F64 => job.run_cpu::<f64>(logits, target, weight),
-        _ => job.run_cpu::<f32>(logits, target, weight),
-    }
+    let weight = weight.map(Value::dense).transpose()?;
+    let state = (Plain(job), ([logits.dense()?, target.dense()?], weight));
+    let outputs = perform(&state, |(Plain(job), ([logits, target], weight))| {
+        job.check(target)?;
+        match logits.dtype() {
+            DType::F64 => job.run_cpu::<f64>(logits, target, weight.as_ref()),
+            _ => job.run_cpu::<f32>(logits, target, weight.as_ref()),
+        }
+    })?;
+    let [loss, weight_sum, dlogits] = outputs.map(Value::from);
+    Ok(CrossEntropy { loss, dlogits, weight_sum })
 }
 
 /// The only shape and type rule.
@@ -151,9 +160,8 @@ pub(super) struct Job {
 impl Job {
     /// # Errors
     /// `Kind::Index` for the first target that is neither a class nor ignored.
-    fn check(&self, target: &Value) -> Result<()> {
-        let target = target.dense()?;
-        let words = words(&target);
+    fn check(&self, target: &Array) -> Result<()> {
+        let words = words(target);
         let wrong = |&word: &u32| word as usize >= self.lines.n && Some(word) != self.ignore;
         match words.iter().position(wrong) {
             None => Ok(()),
@@ -169,24 +177,22 @@ impl Job {
 
     fn run_cpu<T: Real>(
         &self,
-        logits: &Value,
-        target: &Value,
-        weight: Option<&Value>,
-    ) -> Result<CrossEntropy> {
-        let (dtype, rows) = (logits.dtype(), target.shape().clone());
-        let (logits, target) = (logits.dense()?, target.dense()?);
-        let weight = weight.map(Value::dense).transpose()?;
-        let words = words(&target);
+        logits: &Array,
+        target: &Array,
+        weight: Option<&Array>,
+    ) -> Result<[Array; 3]> {
+        let (dtype, rows) = (logits.dtype(), target.shape());
+        let words = words(target);
         let mut outputs = [
-            Fresh::new(&rows, dtype)?,
-            Fresh::new(&rows, dtype)?,
+            Fresh::new(rows, dtype)?,
+            Fresh::new(rows, dtype)?,
             Fresh::new(logits.shape(), dtype)?,
         ];
         let [loss, sums, dlogits] = &mut outputs;
-        let weight = weight.as_ref().map(host::<T>);
+        let weight = weight.map(host::<T>);
         let total = weight.map(|w| w.iter().fold(T::ZERO, |sum, &w| sum + w));
         let run = Run {
-            x: host::<T>(&logits),
+            x: host::<T>(logits),
             target: &words,
             weight,
             total: total.unwrap_or(T::of(self.lines.n as f64)),
@@ -204,8 +210,7 @@ impl Job {
         } else {
             for_blocks(self.lines, |block| columns_of(&run, block));
         }
-        let [loss, weight_sum, dlogits] = outputs.map(|out| Value::from(out.done()));
-        Ok(CrossEntropy { loss, dlogits, weight_sum })
+        Ok(outputs.map(Fresh::done))
     }
 }
 

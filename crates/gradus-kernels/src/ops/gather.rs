@@ -2,9 +2,10 @@
 //! index a slice, which is also an embedding's look-up).
 
 use bytemuck::Pod;
+use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, Dim, Error, Layout, Problem, Result, Shape};
 
-use super::index::{placed, words};
+use super::index::{placed, words_in_range};
 use super::lines::{Fresh, Lines, for_chunks, resized};
 use crate::expr::Value;
 
@@ -160,7 +161,9 @@ fn run(
     if let Some(gpu) = x.device().as_gpu() {
         return super::gather_gpu::run(gpu, &geometry, &x, &index, &shape).map(Value::from);
     }
-    run_cpu(&geometry, &x, &index, &shape).map(Value::from)
+    let state = (Plain((op, geometry, shape)), [x, index]);
+    perform(&state, |(Plain((op, g, shape)), [x, index])| run_cpu(op, g, x, index, shape))
+        .map(Value::from)
 }
 
 /// The strides of a layout seen as `[outer, n, inner]`, if it can be.
@@ -184,9 +187,14 @@ pub(super) fn collapsed(layout: &Layout, d: usize) -> Option<[isize; 3]> {
     Some([group(0, d)?, layout.strides()[d], group(d + 1, rank)?])
 }
 
-fn run_cpu(g: &GatherGeometry, x: &Array, index: &Array, shape: &Shape) -> Result<Array> {
-    // `placed` has checked them.
-    let index = words(index);
+fn run_cpu(
+    op: &'static str,
+    g: &GatherGeometry,
+    x: &Array,
+    index: &Array,
+    shape: &Shape,
+) -> Result<Array> {
+    let index = words_in_range(op, index, g.size)?;
     let mut out = Fresh::new(shape, x.dtype())?;
     match x.dtype().size() {
         1 => typed::<u8>(g, x, &index, out.values()),

@@ -7,9 +7,10 @@ use gradus_tensor::{Array, DType, Kind, Result};
 use super::lines::host;
 use crate::expr::{Value, must_be_index, same_device};
 
-/// The indices, dense and on the device of `x`. Those that come from the host are checked here;
-/// they may be on the CPU when the work is on a GPU. What was computed on a GPU is not read back
-/// to be checked: each kernel says what it does with an index that is out of range.
+/// The indices, dense and on the device of `x`. They may be on the CPU when the work is on a GPU,
+/// and are checked here then; work on the CPU checks them itself with [`words_in_range`]. What was
+/// computed on a GPU is not read back to be checked: each kernel says what it does with an index
+/// that is out of range.
 ///
 /// # Errors
 /// `Kind::DType` unless they are integers, `Kind::Index` for the first outside `0..size`,
@@ -21,18 +22,27 @@ pub(crate) fn placed(op: &'static str, index: &Value, x: &Value, size: usize) ->
         return index.dense();
     }
     let index = index.dense()?;
-    in_range(op, &index, size)?;
+    if x.device().is_cpu() {
+        return Ok(index);
+    }
+    words_in_range(op, &index, size)?;
     index.to(x.device())
 }
 
+/// As [`words`], checked.
+///
 /// # Errors
 /// `Kind::Index` for the first outside `0..size`.
-fn in_range(op: &'static str, index: &Array, size: usize) -> Result<()> {
+pub(crate) fn words_in_range<'a>(
+    op: &'static str,
+    index: &'a Array,
+    size: usize,
+) -> Result<Cow<'a, [u32]>> {
     let values = words(index);
     let limit = u32::try_from(size).unwrap_or(u32::MAX);
     // A negative int32 is too large as a word.
     if values.iter().all(|&i| i < limit) {
-        return Ok(());
+        return Ok(values);
     }
     let position = values.iter().position(|&i| i >= limit).unwrap_or(0);
     let index = signed(index.dtype(), values[position]);

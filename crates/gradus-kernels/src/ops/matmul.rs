@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gradus_tensor::capture::{Arrays, perform};
 use gradus_tensor::{Array, DType, Device, Error, Kind, Layout, Problem, Result, Shape};
 use smallvec::SmallVec;
 
@@ -121,6 +122,7 @@ fn geometry(
 }
 
 /// A product that has not run yet.
+#[derive(Clone)]
 pub(crate) struct MatmulOp {
     pub(crate) geometry: MatmulGeometry,
     pub(crate) a: Array,
@@ -168,13 +170,20 @@ impl MatmulOp {
     }
 }
 
+impl Arrays for MatmulOp {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        f(&mut self.a);
+        f(&mut self.b);
+    }
+}
+
 impl Deferred for MatmulOp {
     fn run(&self) -> Result<Array> {
         #[cfg(feature = "gpu")]
         if let Some(gpu) = self.a.device().as_gpu() {
             return super::matmul_gpu::run(gpu, self, None);
         }
-        self.run_cpu()
+        perform(self, MatmulOp::run_cpu)
     }
 
     #[cfg(feature = "gpu")]

@@ -1,6 +1,7 @@
 //! Max pooling over one to three dimensions, and its gradient: where a window's maximum lies is
 //! found once and kept.
 
+use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 
 use super::lines::{Fresh, PIECE, Real, host, must_be_float, vectorised};
@@ -208,10 +209,12 @@ pub fn max_pool(x: &Value, pool: &MaxPool) -> Result<(Value, Value)> {
         let (values, indices) = super::max_pool_gpu::run(gpu, pool, &x)?;
         return Ok((values.into(), indices.into()));
     }
-    match x.dtype() {
-        DType::F64 => forward::<f64>(pool, &x),
-        _ => forward::<f32>(pool, &x),
-    }
+    let [values, indices] =
+        perform(&(Plain(pool.clone()), x), |(Plain(pool), x)| match x.dtype() {
+            DType::F64 => forward::<f64>(pool, x),
+            _ => forward::<f32>(pool, x),
+        })?;
+    Ok((values.into(), indices.into()))
 }
 
 /// The adjoint of picking the maxima: each element of `g` goes where its maximum lay, zero
@@ -256,10 +259,11 @@ fn run_grad(g: &Array, indices: &Array, pool: &MaxPool) -> Result<Array> {
     if let Some(gpu) = g.device().as_gpu() {
         return super::max_pool_gpu::run_grad(gpu, pool, g, indices);
     }
-    match g.dtype() {
+    let state = (Plain(pool.clone()), [g.clone(), indices.clone()]);
+    perform(&state, |(Plain(pool), [g, indices])| match g.dtype() {
         DType::F64 => backward::<f64>(pool, g, indices),
         _ => backward::<f32>(pool, g, indices),
-    }
+    })
 }
 
 /// Everything about a plane that its rows share.
@@ -294,7 +298,7 @@ fn padded(count: usize) -> usize {
     count.next_multiple_of(8)
 }
 
-fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<(Value, Value)> {
+fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<[Array; 2]> {
     let plan = Plan::new(pool);
     let mut values = Fresh::new(&pool.pooled, x.dtype())?;
     let mut indices = Fresh::new(&pool.pooled, DType::I32)?;
@@ -317,7 +321,7 @@ fn forward<T: Real>(pool: &MaxPool, x: &Array) -> Result<(Value, Value)> {
         };
         forward_rows(&plan, x, values, indices, first);
     });
-    Ok((values.done().into(), indices.done().into()))
+    Ok([values.done(), indices.done()])
 }
 
 /// Rows of results from row `first` on: first the maxima of columns, then those of neighbouring

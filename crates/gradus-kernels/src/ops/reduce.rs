@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Device, Dim, Result, Shape};
 use smallvec::SmallVec;
 
@@ -169,14 +170,21 @@ pub fn reduce(op: Reduce, x: &Value, dims: &[Dim], keepdim: bool) -> Result<Valu
         x.array()?;
     }
     let (dtype, device, depth) = (x.dtype(), x.device().clone(), x.cost().depth);
-    let job = ReduceOp { op, input: x, kept, out: narrow.clone() };
+    let job = ReduceOp { how: Reduction { op, kept, out: narrow.clone() }, input: x };
     Ok(Value::deferred(Arc::new(job), narrow, dtype, device, depth))
 }
 
 /// A reduction that has not run yet.
-pub(crate) struct ReduceOp {
-    pub(crate) op: Reduce,
+struct ReduceOp {
+    how: Reduction,
     input: Value,
+}
+
+/// What is reduced how.
+#[derive(Clone)]
+pub(crate) struct Reduction {
+    pub(crate) op: Reduce,
+    /// Whether each dimension is kept.
     pub(crate) kept: SmallVec<[bool; 6]>,
     pub(crate) out: Shape,
 }
@@ -184,7 +192,7 @@ pub(crate) struct ReduceOp {
 impl ReduceOp {
     /// The plan that evaluates the operand: its expression if nobody else will want its elements,
     /// else the stored elements.
-    pub(crate) fn operand(&self) -> Result<Plan> {
+    fn operand(&self) -> Result<Plan> {
         if !self.input.is_computed() && self.input.holders() == 1 {
             let (plan, deferred) = Plan::of(&[&self.input])?;
             if deferred.is_none() {
@@ -193,7 +201,9 @@ impl ReduceOp {
         }
         Ok(Plan::of_array(&self.input.array()?))
     }
+}
 
+impl Reduction {
     /// Sizes of the operand's dimensions, neighbours that are both kept or both reduced merged.
     pub(crate) fn groups(&self, shape: &Shape) -> SmallVec<[(usize, bool); 6]> {
         let mut groups: SmallVec<[(usize, bool); 6]> = SmallVec::new();
@@ -383,22 +393,28 @@ fn horizontal<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
     lanes[0]
 }
 
+impl ReduceOp {
+    fn run_cpu(&self, plan: Plan) -> Result<Array> {
+        perform(&(Plain(self.how.clone()), plan), |(Plain(how), plan)| how.run_cpu(plan))
+    }
+}
+
 impl Deferred for ReduceOp {
     fn run(&self) -> Result<Array> {
         let plan = self.operand()?;
         #[cfg(feature = "gpu")]
         if let Some(gpu) = plan.device.as_gpu() {
-            return super::reduce_gpu::run(gpu, self, &plan, None);
+            return super::reduce_gpu::run(gpu, &self.how, &plan, None);
         }
-        self.run_cpu(&plan)
+        self.run_cpu(plan)
     }
 
     #[cfg(feature = "gpu")]
     fn run_finished(&self, finish: &Plan) -> Result<Array> {
         let plan = self.operand()?;
         match plan.device.as_gpu() {
-            Some(gpu) => super::reduce_gpu::run(gpu, self, &plan, Some(finish)),
-            None => self.run_cpu(&plan),
+            Some(gpu) => super::reduce_gpu::run(gpu, &self.how, &plan, Some(finish)),
+            None => self.run_cpu(plan),
         }
     }
 }

@@ -6,7 +6,7 @@ use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
 use gradus_tensor::{Array, DType, Device, Result};
 use smallvec::SmallVec;
 
-use super::reduce::{Reduce, ReduceOp};
+use super::reduce::{Reduce, Reduction};
 use crate::expr::{Emitter, Plan, emit_finish, library, register_type};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
@@ -53,7 +53,7 @@ fn split(software: bool, outputs: usize, count: usize, contiguous: bool) -> Spli
 /// What compiling and recording can report.
 pub(super) fn run(
     gpu: &Arc<Gpu>,
-    op: &ReduceOp,
+    op: &Reduction,
     plan: &Plan,
     finish: Option<&Plan>,
 ) -> Result<Array> {

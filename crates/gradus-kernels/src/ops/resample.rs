@@ -5,6 +5,7 @@ mod tables;
 
 use std::sync::Arc;
 
+use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Error, Problem, Result, Shape};
 
 use super::lines::{Fresh, Lines, Real, for_chunks, host, must_be_float, vectorised};
@@ -98,12 +99,14 @@ pub fn resample(x: &Value, dim: Dim, bands: &Bands) -> Result<Value> {
         return Ok(x.clone());
     }
     let x = x.dense()?;
-    let table = bands.table();
     #[cfg(feature = "gpu")]
     if let Some(gpu) = x.device().as_gpu() {
+        let table = bands.table();
         return super::resample_gpu::run(gpu, &x, lines, table, &shape).map(Value::from);
     }
-    run_cpu(&x, lines, table, &shape).map(Value::from)
+    let state = (Plain((lines, bands.clone(), shape)), x);
+    perform(&state, |(Plain((lines, bands, shape)), x)| run_cpu(x, *lines, bands.table(), shape))
+        .map(Value::from)
 }
 
 /// The floats with their copy of the weights.

@@ -1,7 +1,8 @@
 //! Running sums and products along one dimension.
 
 use bytemuck::Pod;
-use gradus_tensor::{DType, Dim, Result};
+use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::{Array, DType, Dim, Result};
 
 use super::lines::{Block, Fresh, Lines, WIDTH, for_blocks, for_chunks, host, vectorised};
 use crate::cpu::SendPtr;
@@ -62,12 +63,14 @@ pub fn scan(op: Scan, x: &Value, dim: Dim) -> Result<Value> {
         let walk = super::scan_gpu::Walk::of(gpu, lines);
         return super::scan_gpu::run(gpu, op, &x.dense()?, lines, walk).map(Value::from);
     }
-    match x.dtype() {
-        DType::F64 => run_cpu::<f64>(op, &x, lines),
-        DType::I32 => run_cpu::<i32>(op, &x, lines),
-        DType::U32 => run_cpu::<u32>(op, &x, lines),
-        _ => run_cpu::<f32>(op, &x, lines),
-    }
+    let state = (Plain((op, lines)), x.dense()?);
+    perform(&state, |&(Plain((op, lines)), ref x)| match x.dtype() {
+        DType::F64 => run_cpu::<f64>(op, x, lines),
+        DType::I32 => run_cpu::<i32>(op, x, lines),
+        DType::U32 => run_cpu::<u32>(op, x, lines),
+        _ => run_cpu::<f32>(op, x, lines),
+    })
+    .map(Value::from)
 }
 
 /// Numbers that accumulate, in a type of their own.
@@ -106,10 +109,9 @@ running! {
     u32, u32, 1, 0, u32::wrapping_add, u32::wrapping_mul;
 }
 
-fn run_cpu<T: Running>(op: Scan, x: &Value, lines: Lines) -> Result<Value> {
-    let x = x.dense()?;
+fn run_cpu<T: Running>(op: Scan, x: &Array, lines: Lines) -> Result<Array> {
     let mut out = Fresh::new(x.shape(), x.dtype())?;
-    let values = host::<T>(&x);
+    let values = host::<T>(x);
     if lines.inner == 1 {
         for_chunks(out.values(), lines.n, lines.numel(), |at, part| {
             for (i, out) in part.chunks_exact_mut(lines.n).enumerate() {
@@ -124,7 +126,7 @@ fn run_cpu<T: Running>(op: Scan, x: &Value, lines: Lines) -> Result<Value> {
         let out = SendPtr::new(out.values::<T>().as_mut_ptr());
         for_blocks(lines, |block| columns(op, values, out, block, lines.n));
     }
-    Ok(Value::from(out.done()))
+    Ok(out.done())
 }
 
 vectorised! {

@@ -2,10 +2,11 @@
 //! index a slice). They are the gradients of `gather` and `index_select`.
 
 use bytemuck::Pod;
-use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result};
+use gradus_tensor::capture::{Arrays, Plain, perform};
+use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result, Shape};
 
 use super::gather::{lines_at, one_dimensional, region};
-use super::index::{placed, words};
+use super::index::{placed, words_in_range};
 use super::lines::{Fresh, Lines, PIECE, host, resized};
 use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::{Value, same_device};
@@ -126,16 +127,37 @@ fn run(
         let way = super::scatter_gpu::Way::of(gpu, g.src);
         return super::scatter_gpu::run(op, gpu, &g, (x, &index, &src), way).map(Value::from);
     }
-    // `placed` has checked them.
-    let index = words(&index);
-    match x.dtype() {
-        DType::F64 => run_cpu::<f64>(&g, x, &index, &src),
-        DType::I32 => run_cpu::<i32>(&g, x, &index, &src),
-        DType::U32 => run_cpu::<u32>(&g, x, &index, &src),
-        DType::F32 => run_cpu::<f32>(&g, x, &index, &src),
-        _ => run_cpu::<u8>(&g, x, &index, &src),
-    }
+    let base = match x.as_constant() {
+        Some(value) => Base::Constant(value, x.shape().clone(), x.dtype()),
+        None => Base::Array(x.dense()?),
+    };
+    let state = (Plain((op, g)), (base, [index, src]));
+    perform(&state, |(Plain((op, g)), (base, [index, src]))| {
+        let index = words_in_range(op, index, g.size)?;
+        match src.dtype() {
+            DType::F64 => run_cpu::<f64>(g, base, &index, src),
+            DType::I32 => run_cpu::<i32>(g, base, &index, src),
+            DType::U32 => run_cpu::<u32>(g, base, &index, src),
+            DType::F32 => run_cpu::<f32>(g, base, &index, src),
+            _ => run_cpu::<u8>(g, base, &index, src),
+        }
+    })
     .map(Value::from)
+}
+
+/// What is added to.
+#[derive(Clone)]
+enum Base {
+    Array(Array),
+    Constant(f64, Shape, DType),
+}
+
+impl Arrays for Base {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        if let Base::Array(array) = self {
+            f(array);
+        }
+    }
 }
 
 /// Numbers that can be added; integers wrap.
@@ -158,14 +180,14 @@ addend! {
     u8, u8::wrapping_add;
 }
 
-fn run_cpu<T: Addend>(g: &ScatterGeometry, x: &Value, index: &[u32], src: &Array) -> Result<Array> {
-    let mut out = match x.as_constant() {
-        Some(value) => {
-            let mut out = Fresh::new(x.shape(), x.dtype())?;
-            out.values().fill(T::of(value));
+fn run_cpu<T: Addend>(g: &ScatterGeometry, x: &Base, index: &[u32], src: &Array) -> Result<Array> {
+    let mut out = match x {
+        Base::Constant(value, shape, dtype) => {
+            let mut out = Fresh::new(shape, *dtype)?;
+            out.values().fill(T::of(*value));
             out
         }
-        None => Fresh::copy_of(&x.dense()?)?,
+        Base::Array(x) => Fresh::copy_of(x)?,
     };
     add(g, out.values::<T>(), index, host::<T>(src));
     Ok(out.done())

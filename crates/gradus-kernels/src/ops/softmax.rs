@@ -1,5 +1,6 @@
 //! Softmax and log-softmax along one dimension, shifted by the maximum.
 
+use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Result};
 
 use super::lines::{
@@ -40,7 +41,8 @@ pub fn softmax(x: &Value, dim: Dim, log: bool) -> Result<Value> {
         let split = super::lines_gpu::Split::of(op, gpu, lines)?;
         return super::softmax_gpu::run(gpu, &dense, lines, log, split).map(Value::from);
     }
-    run_cpu(&dense, lines, log).map(Value::from)
+    let state = (Plain((lines, log)), dense);
+    perform(&state, |(Plain((lines, log)), x)| run_cpu(x, *lines, *log)).map(Value::from)
 }
 
 fn run_cpu(x: &Array, lines: Lines, log: bool) -> Result<Array> {

@@ -1,7 +1,8 @@
 //! Stable sorting along one dimension, and the k largest or smallest elements.
 
 use bytemuck::Pod;
-use gradus_tensor::{DType, Dim, Error, Result};
+use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::{Array, DType, Dim, Error, Result, Shape};
 use rayon::slice::ParallelSliceMut;
 
 use super::arg_reduce::fits_index;
@@ -84,18 +85,23 @@ fn run(
         let (values, at) = super::sort_gpu::run(gpu, &x.dense()?, part, &shape, steps)?;
         return Ok((Value::from(values), Value::from(at)));
     }
-    let x = x.dense()?;
-    let mut values = Fresh::new(&shape, x.dtype())?;
-    let mut indices = Fresh::new(&shape, DType::I32)?;
+    let state = (Plain(((lines, k, descending), shape)), x.dense()?);
+    let [values, indices] = perform(&state, |(Plain((part, shape)), x)| run_cpu(x, *part, shape))?;
+    Ok((Value::from(values), Value::from(indices)))
+}
+
+fn run_cpu(x: &Array, part: (Lines, usize, bool), shape: &Shape) -> Result<[Array; 2]> {
+    let mut values = Fresh::new(shape, x.dtype())?;
+    let mut indices = Fresh::new(shape, DType::I32)?;
     let at = indices.values::<i32>();
     match x.dtype() {
-        DType::F32 => typed::<f32>(host(&x), values.values(), at, (lines, k, descending)),
-        DType::F64 => typed::<f64>(host(&x), values.values(), at, (lines, k, descending)),
-        DType::I32 => typed::<i32>(host(&x), values.values(), at, (lines, k, descending)),
-        DType::U32 => typed::<u32>(host(&x), values.values(), at, (lines, k, descending)),
-        _ => typed::<u8>(host(&x), values.values(), at, (lines, k, descending)),
+        DType::F32 => typed::<f32>(host(x), values.values(), at, part),
+        DType::F64 => typed::<f64>(host(x), values.values(), at, part),
+        DType::I32 => typed::<i32>(host(x), values.values(), at, part),
+        DType::U32 => typed::<u32>(host(x), values.values(), at, part),
+        _ => typed::<u8>(host(x), values.values(), at, part),
     }
-    Ok((Value::from(values.done()), Value::from(indices.done())))
+    Ok([values.done(), indices.done()])
 }
 
 /// Elements that become integers of the same order, joined with their position: all are distinct,

@@ -1,7 +1,7 @@
 //! What the layers that normalise channels share: parameters, running estimates, options.
 
 use gradus_autodiff::{RunningStats, Tensor};
-use gradus_tensor::{DType, Device, Error, Problem, Result};
+use gradus_tensor::{DType, Device, Error, Problem, Result, capture};
 
 use crate::parameter::{Buffer, Mode, Parameter};
 use crate::visit::{Visit, Visitor};
@@ -81,10 +81,12 @@ impl ChannelNorm {
     pub(super) fn batch(&self, x: &Tensor) -> Result<Tensor> {
         let training = self.mode.is_training();
         let count = self.num_batches_tracked.as_ref().filter(|_| training);
-        // Known without asking the device: the count is a number until it is saved or loaded.
-        let seen = count.map_or(Ok(0.0), |count| count.item())? + 1.0;
-        let momentum = self.momentum.filter(|_| !self.mode.is_averaging());
-        let running = self.running(momentum.unwrap_or(1.0 / seen));
+        let momentum = match self.momentum.filter(|_| !self.mode.is_averaging()) {
+            Some(momentum) => momentum,
+            // Known without asking the device: the count is a number until it is saved or loaded.
+            None => 1.0 / (count.map_or(Ok(0.0), |count| count.item())? + 1.0),
+        };
+        let running = self.running(momentum);
         let by_batch = training || running.is_none();
         let y = x.batch_norm(
             running,
@@ -94,7 +96,11 @@ impl ChannelNorm {
             self.eps,
         )?;
         if let Some(count) = count {
-            count.set(&Tensor::full((), seen, DType::I32, &count.device()))?;
+            let count = Tensor::clone(count);
+            capture::repeat(move || {
+                let seen = count.item()? + 1.0;
+                count.set_value(&Tensor::full((), seen, DType::I32, &count.device()))
+            })?;
         }
         Ok(y)
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::engine::Gpu;
+use crate::capture::Arena;
+use crate::cpu::Home;
 
 /// A real buffer, live or waiting in the pool.
 pub(crate) struct Slot {
@@ -22,6 +24,7 @@ pub(crate) struct Slot {
 pub struct GpuBuffer {
     slot: Arc<Slot>,
     gpu: Arc<Gpu>,
+    home: Home,
 }
 
 // SAFETY: the parts may be sent and shared, which the assertion checks; stated for the reason
@@ -32,12 +35,22 @@ unsafe impl Sync for GpuBuffer {}
 
 const _: () = {
     const fn both<T: Send + Sync>() {}
-    both::<(Arc<Slot>, Arc<Gpu>)>();
+    both::<(Arc<Slot>, Arc<Gpu>, Home)>();
 };
 
 impl GpuBuffer {
-    pub(crate) fn new(slot: Arc<Slot>, gpu: Arc<Gpu>) -> Self {
-        GpuBuffer { slot, gpu }
+    pub(crate) fn new(slot: Arc<Slot>, gpu: Arc<Gpu>, home: Home) -> Self {
+        GpuBuffer { slot, gpu, home }
+    }
+
+    /// The same memory, without a share in its life.
+    pub(crate) fn alias(&self) -> Self {
+        GpuBuffer::new(self.slot.clone(), self.gpu.clone(), Home::Alias)
+    }
+
+    /// Whether a recording owns this memory.
+    pub(crate) fn is_in(&self, arena: &Arc<Arena>) -> bool {
+        matches!(&self.home, Home::Arena(own) if Arc::ptr_eq(own, arena))
     }
 
     /// The driver's buffer: storage, copy source and copy destination.
@@ -74,7 +87,11 @@ impl GpuBuffer {
 
 impl Drop for GpuBuffer {
     fn drop(&mut self) {
-        self.gpu.give_back(self.slot.clone());
+        match &self.home {
+            Home::Pool => self.gpu.give_back(self.slot.clone()),
+            Home::Arena(arena) => arena.give_gpu(&self.gpu, self.slot.clone()),
+            Home::Alias => {}
+        }
     }
 }
 

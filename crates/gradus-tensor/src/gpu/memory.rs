@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::buffer::{GpuBuffer, Slot};
 use super::engine::Gpu;
-use crate::cpu::size_class;
+use crate::capture::{self, Arena};
+use crate::cpu::{Home, size_class};
 use crate::error::{Error, Kind, Result};
 
 /// Least bytes of a buffer: zero-sized bindings are illegal, and small ones share a class.
@@ -32,24 +33,46 @@ impl Gpu {
     /// `Kind::OutOfMemory` when the request exceeds what one binding may span or the budget, or
     /// when the driver refuses although everything free was given back.
     pub fn alloc(self: &Arc<Self>, bytes: usize) -> Result<Arc<GpuBuffer>> {
-        self.obtain(bytes, false)
+        match capture::arena() {
+            Some(arena) => self.alloc_in(bytes, &arena),
+            None => self.obtain(bytes, false),
+        }
+    }
+
+    /// As [`Gpu::alloc`], for a recording.
+    pub(crate) fn alloc_in(
+        self: &Arc<Self>,
+        bytes: usize,
+        arena: &Arc<Arena>,
+    ) -> Result<Arc<GpuBuffer>> {
+        let home = Home::Arena(arena.clone());
+        let (class, _) = self.class_of(bytes)?;
+        let slot = match arena.take_gpu(class) {
+            Some(slot) => slot,
+            None => self.obtain_slot(bytes, false)?,
+        };
+        Ok(Arc::new(GpuBuffer::new(slot, self.clone(), home)))
     }
 
     /// As [`Gpu::alloc`]; with `idle`, a buffer that no unsubmitted command names.
     pub(crate) fn obtain(self: &Arc<Self>, bytes: usize, idle: bool) -> Result<Arc<GpuBuffer>> {
+        let slot = self.obtain_slot(bytes, idle)?;
+        Ok(Arc::new(GpuBuffer::new(slot, self.clone(), Home::Pool)))
+    }
+
+    fn obtain_slot(&self, bytes: usize, idle: bool) -> Result<Arc<Slot>> {
         self.fault.check()?;
         let (class, size) = self.class_of(bytes)?;
         let idle_before = idle.then(|| self.current_batch());
-        let wrap = |slot| Ok(Arc::new(GpuBuffer::new(slot, self.clone())));
         if let Some(slot) = self.pool.lock().reuse(class, idle_before) {
-            return wrap(slot);
+            return Ok(slot);
         }
         if let Some(slot) = self.create(class, size) {
-            return wrap(slot);
+            return Ok(slot);
         }
         self.reclaim()?;
         match self.create(class, size) {
-            Some(slot) => wrap(slot),
+            Some(slot) => Ok(slot),
             None => Err(self.out_of_memory(bytes as u64, self.budget_bytes())),
         }
     }

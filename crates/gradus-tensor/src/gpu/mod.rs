@@ -22,6 +22,7 @@ mod tests;
 pub use adapter::{GpuOptions, Profile};
 pub use bind::{Access, BindLayout};
 pub use buffer::GpuBuffer;
+pub(crate) use buffer::Slot;
 pub use engine::Gpu;
 pub use stats::GpuStats;
 pub use stream::{Dispatch, MAX_WORKGROUPS, ParamsMode};

@@ -8,6 +8,7 @@ use super::engine::Gpu;
 use super::ring::{Ring, WINDOW};
 use super::stats::Counters;
 use super::timing::Timing;
+use crate::capture;
 use crate::error::{Error, Kind, Result};
 
 /// Workgroups that one dimension of a dispatch can have, on every device.
@@ -194,6 +195,7 @@ impl Gpu {
         if bytes == 0 {
             return Ok(());
         }
+        capture::refuse("a copy between buffers");
         let mut stream = self.stream.lock();
         let encoder = stream.encoder(self.device());
         encoder.copy_buffer_to_buffer(src.raw(), src_off, dst.raw(), dst_off, Some(bytes));
