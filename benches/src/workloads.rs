@@ -1,6 +1,7 @@
 //! The workloads. What is timed ends with its result computed: a step ends after the optimizer,
 //! an op after its device is idle.
 
+use gradus::autodiff::Capture;
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
@@ -48,14 +49,18 @@ const fn mlp_flops(batch: usize, sizes: &[usize]) -> f64 {
     total as f64
 }
 
+/// Sizes of the classifiers' layers.
+const SMALL: &[usize] = &[784, 100, 30, 10];
+const WIDE: &[usize] = &[784, 512, 512, 10];
+
 /// Every workload.
 pub static ALL: &[Workload] = &[
-    workload("mlp_small", Amount::Flops(mlp_flops(64, &[784, 100, 30, 10])), |d| {
-        mlp_step(d, &[784, 100, 30, 10])
+    workload("mlp_small", Amount::Flops(mlp_flops(64, SMALL)), |d| mlp_step(d, SMALL, false)),
+    workload("mlp_small_captured", Amount::Flops(mlp_flops(64, SMALL)), |d| {
+        mlp_step(d, SMALL, true)
     }),
-    workload("mlp_wide", Amount::Flops(mlp_flops(64, &[784, 512, 512, 10])), |d| {
-        mlp_step(d, &[784, 512, 512, 10])
-    }),
+    workload("mlp_wide", Amount::Flops(mlp_flops(64, WIDE)), |d| mlp_step(d, WIDE, false)),
+    workload("mlp_wide_captured", Amount::Flops(mlp_flops(64, WIDE)), |d| mlp_step(d, WIDE, true)),
     workload("matmul1024", Amount::Flops(2.0 * 1024.0 * 1024.0 * 1024.0), |d| matmul(d, 1024)),
     workload("matmul2048", Amount::Flops(2.0 * 2048.0 * 2048.0 * 2048.0), |d| matmul(d, 2048)),
     workload("pointwise", Amount::Bytes(2.0 * 4.0 * LARGE as f64), pointwise),
@@ -69,8 +74,10 @@ pub static ALL: &[Workload] = &[
     workload("sum", Amount::Bytes(4.0 * LARGE as f64), sum),
     workload("conv_fwd", Amount::Flops(CONV_FLOPS), |d| conv(d, false)),
     workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
-    workload("cnn", Amount::Flops(CNN_FLOPS), cnn),
-    workload("dqn_tiny", Amount::Unknown, dqn_tiny),
+    workload("cnn", Amount::Flops(CNN_FLOPS), |d| cnn(d, false)),
+    workload("cnn_captured", Amount::Flops(CNN_FLOPS), |d| cnn(d, true)),
+    workload("dqn_tiny", Amount::Unknown, |d| dqn_tiny(d, false)),
+    workload("dqn_tiny_captured", Amount::Unknown, |d| dqn_tiny(d, true)),
     Workload {
         name: "fashion_epoch",
         amount: Amount::Unknown,
@@ -99,20 +106,46 @@ fn mlp(device: &Device, sizes: &[usize]) -> Result<Sequential> {
     model.to(device)
 }
 
-/// One training step of a classifier, batch 64, Adam, the loss left on the device.
-fn mlp_step(device: &Device, sizes: &'static [usize]) -> Result<Run> {
-    let model = mlp(device, sizes)?;
-    let x = uniform(device, [64, sizes[0]])?;
-    let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
-    let y = Tensor::from_vec(labels, 64)?.to(device)?;
-    let mut optimizer = Adam::new(model.parameters(), 1e-3);
-    Ok(Box::new(move || {
-        optimizer.zero_grad();
-        let loss = model.forward(&x)?.cross_entropy(&y)?;
-        loss.backward()?;
+/// Training steps on one batch, as they are or captured.
+fn steps(
+    model: Sequential,
+    batch: [Tensor; 2],
+    lr: f64,
+    loss: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    captured: bool,
+) -> Run {
+    let mut optimizer = Adam::new(model.parameters(), lr);
+    let mut capture = Capture::new();
+    Box::new(move || {
+        let step = |batch: &[Tensor]| {
+            optimizer.zero_grad();
+            let loss = loss(&model.forward(&batch[0])?, &batch[1])?;
+            loss.backward()?;
+            Ok(vec![loss])
+        };
+        let loss = match captured {
+            true => capture.run(&[&batch[0], &batch[1]], step)?.remove(0),
+            false => step(&batch)?.remove(0),
+        };
         optimizer.step()?;
         loss.item().map(|_| ())
-    }))
+    })
+}
+
+fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    logits.cross_entropy(labels)
+}
+
+/// Labels of a batch of 64.
+fn labels(device: &Device) -> Result<Tensor> {
+    let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
+    Tensor::from_vec(labels, 64)?.to(device)
+}
+
+/// One training step of a classifier, batch 64, Adam, the loss read back.
+fn mlp_step(device: &Device, sizes: &'static [usize], captured: bool) -> Result<Run> {
+    let batch = [uniform(device, [64, sizes[0]])?, labels(device)?];
+    Ok(steps(mlp(device, sizes)?, batch, 1e-3, cross_entropy, captured))
 }
 
 fn matmul(device: &Device, n: usize) -> Result<Run> {
@@ -130,7 +163,7 @@ const CNN_FLOPS: f64 = 2.0 * 64.0 * (2.0 * 9.0 * 32.0 * 784.0 + 3.0 * 9.0 * 32.0
     + 3.0 * 2.0 * 64.0 * (3136.0 * 128.0 + 1280.0);
 
 /// One training step of conv-pool-conv-pool-dense-dense, batch 64, Adam.
-fn cnn(device: &Device) -> Result<Run> {
+fn cnn(device: &Device, captured: bool) -> Result<Run> {
     let model = Sequential::new()
         .push(Conv2d::new(1, 32, 3)?.padding(1))
         .push(Relu)
@@ -143,17 +176,8 @@ fn cnn(device: &Device) -> Result<Run> {
         .push(Relu)
         .push(Linear::new(128, 10)?)
         .to(device)?;
-    let x = uniform(device, [64, 1, 28, 28])?;
-    let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
-    let y = Tensor::from_vec(labels, 64)?.to(device)?;
-    let mut optimizer = Adam::new(model.parameters(), 1e-3);
-    Ok(Box::new(move || {
-        optimizer.zero_grad();
-        let loss = model.forward(&x)?.cross_entropy(&y)?;
-        loss.backward()?;
-        optimizer.step()?;
-        loss.item().map(|_| ())
-    }))
+    let batch = [uniform(device, [64, 1, 28, 28])?, labels(device)?];
+    Ok(steps(model, batch, 1e-3, cross_entropy, captured))
 }
 
 /// 16 images of 64 channels, 56×56, 64 filters 3×3.
@@ -218,18 +242,11 @@ fn sum(device: &Device) -> Result<Run> {
 }
 
 /// One step of the network of the Q-learning notes: a single state, Adam, squared error.
-fn dqn_tiny(device: &Device) -> Result<Run> {
+fn dqn_tiny(device: &Device, captured: bool) -> Result<Run> {
     let model = mlp(device, &[16, 64, 64, 96, 96, 64, 64, 4])?;
     let state = Tensor::from_vec(vec![3i64], 1)?.one_hot(16)?.to(device)?;
-    let target = uniform(device, [1, 4])?;
-    let mut optimizer = Adam::new(model.parameters(), 1e-2);
-    Ok(Box::new(move || {
-        optimizer.zero_grad();
-        let loss = model.forward(&state)?.mse_loss(&target)?;
-        loss.backward()?;
-        optimizer.step()?;
-        loss.item().map(|_| ())
-    }))
+    let batch = [state, uniform(device, [1, 4])?];
+    Ok(steps(model, batch, 1e-2, |q, target| q.mse_loss(target), captured))
 }
 
 /// One epoch of Fashion-MNIST through the loader, batch 64, 784-100-30-10, Adam.

@@ -1,13 +1,14 @@
 //! Flat memory: ten thousand training steps take no more than three hundred, and five hundred of
 //! a model with states and running estimates no more than a hundred. Little memory: a step of a
-//! convolutional network holds what it must keep, and not half as much again.
+//! convolutional network holds what it must keep, and not half as much again. A hundred thousand
+//! captured steps take what the first did.
 //!
 //! The pools count for a whole process, so each run is a process of its own: this binary again,
 //! with one test.
 
 use std::process::Command;
 
-use gradus_autodiff::{Device, Result, Tensor};
+use gradus_autodiff::{Capture, Device, Result, Tensor};
 use gradus_nn::{
     BatchNorm1d, Conv2d, Flatten, Layer, Linear, Losses, Lstm, MaxPool2d, Module, Relu, Sequential,
 };
@@ -102,6 +103,25 @@ impl Run {
         }
         Ok(last)
     }
+
+    /// The same steps, captured.
+    fn captured_steps(&mut self, capture: &mut Capture, count: usize) -> Result<f64> {
+        let Run { model, optimizer, x, t } = self;
+        let mut last = 0.0;
+        for step in 0..count {
+            let loss = capture.run(&[x, t], |batch| {
+                optimizer.zero_grad();
+                let loss = model.forward(&batch[0])?.cross_entropy(&batch[1])?;
+                loss.backward()?;
+                Ok(vec![loss])
+            })?;
+            optimizer.step()?;
+            if step + 1 == count || step % 100 == 99 {
+                last = loss[0].item()?;
+            }
+        }
+        Ok(last)
+    }
 }
 
 #[derive(Module)]
@@ -167,6 +187,56 @@ fn steps_on_the_gpu() {
     assert_eq!(settled.bind_groups_created, after.bind_groups_created, "bind groups");
     assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
     assert!(after.dispatches > before.dispatches && last < first, "{last} {first}");
+}
+
+/// Captured steps: few host instructions each, so more of them.
+const CAPTURED_STEPS: usize = 100_000;
+/// On the GPU, whose kernels a software adapter computes.
+#[cfg(feature = "gpu")]
+const CAPTURED_STEPS_ON_THE_GPU: usize = 10_000;
+
+#[test]
+fn captured_steps_take_no_more_memory_with_time() {
+    alone("memory::captured_steps_on_the_cpu");
+    if gradus_testkit::gpu().is_some() {
+        alone("memory::captured_steps_on_the_gpu");
+    }
+}
+
+#[test]
+#[ignore = "run alone by the test above"]
+fn captured_steps_on_the_cpu() {
+    let mut run = Run::new(&Device::cpu()).expect("a small model");
+    let mut capture = Capture::new();
+    let first = run.captured_steps(&mut capture, WARM_UP).expect("trains");
+    let before = CpuPool::stats();
+    let last = run.captured_steps(&mut capture, CAPTURED_STEPS - WARM_UP).expect("trains");
+    let after = CpuPool::stats();
+    assert_eq!(flat(before), flat(after));
+    assert_eq!(before.peak_bytes, after.peak_bytes);
+    assert_eq!(capture.replays(), CAPTURED_STEPS as u64 - 2, "{:?}", capture.refusal());
+    assert!(last < first, "{last} {first}");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+#[ignore = "run alone by the test above"]
+fn captured_steps_on_the_gpu() {
+    let device = Device::gpu().expect("the parent found it");
+    let gpu = device.as_gpu().expect("it is a GPU");
+    let mut run = Run::new(&device).expect("a small model");
+    let mut capture = Capture::new();
+    let first = run.captured_steps(&mut capture, WARM_UP).expect("trains");
+    let (before, host_before) = (gpu.stats(), CpuPool::stats());
+    let count = CAPTURED_STEPS_ON_THE_GPU - WARM_UP;
+    let last = run.captured_steps(&mut capture, count).expect("trains");
+    let (after, host_after) = (gpu.stats(), CpuPool::stats());
+    assert_eq!(flat(before.pool), flat(after.pool));
+    assert_eq!(flat(host_before), flat(host_after));
+    assert_eq!(before.bind_groups_created, after.bind_groups_created, "bind groups");
+    assert_eq!(before.pipelines_created, after.pipelines_created, "pipelines");
+    assert_eq!(capture.replays(), CAPTURED_STEPS_ON_THE_GPU as u64 - 2);
+    assert!(last < first, "{last} {first}");
 }
 
 /// Steps of the model with states, and how many of them may still allocate.

@@ -76,9 +76,10 @@ pub(crate) fn adaptive(cx: &StepContext<'_>, p: &Flat, g: &Flat, states: &[Flat]
     let v = &states[1] * beta2 + g.square() * (1.0 - beta2);
     let largest = states.get(2).map(|old| old.maximum(&v));
 
-    let step_size = cx.get("lr") / (1.0 - beta1.powf(cx.step()));
+    // Both corrections in one factor, as the paper does for speed: eps carries it too.
     let correction = (1.0 - beta2.powf(cx.step())).sqrt();
-    let denominator = largest.as_ref().unwrap_or(&v).sqrt() / correction + cx.get("eps");
+    let step_size = cx.get("lr") * correction / (1.0 - beta1.powf(cx.step()));
+    let denominator = largest.as_ref().unwrap_or(&v).sqrt() + cx.get("eps") * correction;
     let p = p - &m * step_size / denominator;
     [p, m, v].into_iter().chain(largest).collect()
 }

@@ -144,6 +144,11 @@ pub fn is_recording() -> bool {
     matches!(MODE.get(), Mode::Between | Mode::Within)
 }
 
+/// Whether this thread repeats recorded work.
+pub fn is_replaying() -> bool {
+    MODE.get() == Mode::Replay
+}
+
 /// Whether this thread is recording and between two pieces of work: what happens now decides what
 /// the pieces are.
 pub fn is_deciding() -> bool {

@@ -4,6 +4,7 @@ mod assign;
 mod build;
 #[cfg(feature = "gpu")]
 mod emit;
+mod instructions;
 mod loops;
 #[cfg(feature = "gpu")]
 mod merge;

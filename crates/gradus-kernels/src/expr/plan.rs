@@ -1,8 +1,8 @@
 //! Plans: an expression as a list of steps over arrays, ready for either executor.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use gradus_tensor::capture::{Arrays, perform};
+use gradus_tensor::capture::{Arrays, is_replaying, perform};
 use gradus_tensor::{Array, DType, Device, Layout, Result, Shape};
 use smallvec::SmallVec;
 
@@ -361,9 +361,42 @@ fn run(mut plan: Plan, deferred: Option<&dyn Deferred>) -> Result<Array> {
         plan.acc = None;
     }
     if plan.device.is_cpu() {
-        return perform(&plan, into_new);
+        return perform(&HostRun { plan, ready: OnceLock::new() }, HostRun::run);
     }
     into_new(&plan)
+}
+
+/// A plan on the CPU, with what its repetitions have in common.
+struct HostRun {
+    plan: Plan,
+    ready: OnceLock<Executor<Arc<Plan>>>,
+}
+
+impl HostRun {
+    fn run(&self) -> Result<Array> {
+        if !is_replaying() {
+            return into_new(&self.plan);
+        }
+        let ready = || Executor::new(Arc::new(self.plan.clone())).ready();
+        let (plan, executor) = (&self.plan, self.ready.get_or_init(ready));
+        let out = Array::alloc(&plan.device, &plan.shape, plan.dtype(plan.roots[0]))?;
+        if plan.shape.numel() > 0 {
+            executor.run_ready(std::slice::from_ref(&out));
+        }
+        Ok(out)
+    }
+}
+
+impl Clone for HostRun {
+    fn clone(&self) -> Self {
+        HostRun { plan: self.plan.clone(), ready: OnceLock::new() }
+    }
+}
+
+impl Arrays for HostRun {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        self.plan.each_array(f);
+    }
 }
 
 fn into_new(plan: &Plan) -> Result<Array> {

@@ -1,16 +1,17 @@
 //! The CPU executor: a plan's steps over tiles that stay in the first cache.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 
 use gradus_tensor::rng::unit_f32;
 use gradus_tensor::{Array, DType};
 use smallvec::SmallVec;
 
+use super::instructions::{Action, Instruction, instructions};
 use super::loops;
-use super::plan::{LeafSlot, Plan, Reg, StepOp};
+use super::plan::{LeafSlot, Plan, Reg};
 use super::value::Leaf;
 use crate::cpu::{SendPtr, for_pieces};
-use crate::table::Erased;
 
 /// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
 /// is small beside its work.
@@ -21,10 +22,10 @@ const SLOT: usize = TILE * 8;
 const PIECE_WORK: usize = 1 << 19;
 
 /// A plan resolved for this processor: loops picked, scratch slots assigned.
-pub(crate) struct Executor<'a> {
-    plan: &'a Plan,
+pub(crate) struct Executor<P> {
+    plan: P,
     walks: SmallVec<[Walk; 6]>,
-    code: SmallVec<[Resolved; 8]>,
+    code: SmallVec<[Instruction; 8]>,
     /// Where each register's tile lies.
     place: SmallVec<[Place; 16]>,
     slots: usize,
@@ -39,6 +40,8 @@ enum Place {
     Slot(u16),
     /// Straight in result number i.
     Result(u16),
+    /// Nowhere: no instruction reads it.
+    Unread,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,11 +50,6 @@ struct SendPtrEq(*const u8);
 unsafe impl Send for SendPtrEq {}
 // SAFETY: as above.
 unsafe impl Sync for SendPtrEq {}
-
-struct Resolved {
-    run: Option<Erased>,
-    out: Reg,
-}
 
 /// A leaf's layout over the plan's shape with mergeable dimensions merged.
 struct Walk {
@@ -64,36 +62,28 @@ thread_local! {
     static SCRATCH: RefCell<Vec<[u64; TILE]>> = const { RefCell::new(Vec::new()) };
 }
 
-impl<'a> Executor<'a> {
-    pub(crate) fn new(plan: &'a Plan) -> Self {
-        let mut executor = Executor {
-            plan,
-            walks: SmallVec::new(),
-            code: SmallVec::new(),
-            place: SmallVec::new(),
-            slots: 0,
-        };
-        for leaf in &plan.leaves {
-            executor.walks.push(Walk::of(leaf));
+impl<P: Deref<Target = Plan> + Sync> Executor<P> {
+    pub(crate) fn new(plan: P) -> Self {
+        let (code, walks) = (instructions(&plan), plan.leaves.iter().map(Walk::of).collect());
+        let mut executor = Executor { plan, walks, code, place: SmallVec::new(), slots: 0 };
+        let leaves = executor.plan.leaves.len();
+        let mut read: SmallVec<[bool; 16]> = SmallVec::from_elem(false, leaves);
+        let args = executor.code.iter().flat_map(|instruction| &instruction.args);
+        for &reg in args.chain(&executor.plan.roots) {
+            if let Some(read) = read.get_mut(reg as usize) {
+                *read = true;
+            }
+        }
+        for (i, read) in read.into_iter().enumerate() {
+            let leaf = &executor.plan.leaves[i];
             let place = match direct(leaf) {
                 Some(base) => Place::Direct(SendPtrEq(base)),
+                None if leaf.window.is_none() && !read => Place::Unread,
                 None => executor.fresh_slot(),
             };
             executor.place.push(place);
         }
         executor.assign_slots();
-        for (i, step) in plan.steps.iter().enumerate() {
-            let run = match step.op {
-                StepOp::Window(_) => None,
-                StepOp::Code(code) => {
-                    let from = step.args.last().map_or(step.dtype, |&arg| plan.dtype(arg));
-                    let run = loops::find(code, from, step.dtype);
-                    assert!(run.is_some(), "builders cast operands: {code:?} on {from}");
-                    run
-                }
-            };
-            executor.code.push(Resolved { run, out: (plan.leaves.len() + i) as Reg });
-        }
         executor
     }
 
@@ -102,24 +92,17 @@ impl<'a> Executor<'a> {
         Place::Slot((self.slots - 1) as u16)
     }
 
-    /// Gives every step a slot; a slot is free again after the last step that reads it.
+    /// Gives every result a slot; a slot is free again after the last instruction that reads it.
     fn assign_slots(&mut self) {
         let leaves = self.plan.leaves.len();
         let total = leaves + self.plan.steps.len();
-        let mut last_use: SmallVec<[usize; 64]> = SmallVec::from_elem(0, total);
-        for (i, step) in self.plan.steps.iter().enumerate() {
-            for &arg in &step.args {
-                last_use[arg as usize] = i;
-            }
-        }
-        for &root in &self.plan.roots {
-            last_use[root as usize] = usize::MAX;
-        }
+        self.place.resize(total, Place::Unread);
+        let last_use = self.last_uses();
         let mut free: SmallVec<[Place; 16]> = SmallVec::new();
-        for (i, step) in self.plan.steps.iter().enumerate() {
+        for i in 0..self.code.len() {
             let place = free.pop().unwrap_or_else(|| self.fresh_slot());
-            self.place.push(place);
-            for &arg in &step.args {
+            self.place[self.code[i].out as usize] = place;
+            for &arg in &self.code[i].args {
                 let arg = arg as usize;
                 // Constants are written once a piece, so their slots stay taken.
                 let keeps = arg < leaves;
@@ -132,46 +115,88 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// The last instruction that reads each register; roots are read to the end.
+    fn last_uses(&self) -> SmallVec<[usize; 64]> {
+        let total = self.plan.leaves.len() + self.plan.steps.len();
+        let mut last: SmallVec<[usize; 64]> = SmallVec::from_elem(0, total);
+        for (i, instruction) in self.code.iter().enumerate() {
+            for &arg in &instruction.args {
+                last[arg as usize] = i;
+            }
+        }
+        for &root in &self.plan.roots {
+            last[root as usize] = usize::MAX;
+        }
+        last
+    }
+
     /// Runs the plan into dense arrays.
     pub(crate) fn run(mut self, out: &[Array], in_place: bool) {
-        let results: SmallVec<[(SendPtr, usize); 3]> = out
-            .iter()
-            .map(|array| {
-                let size = array.dtype().size();
-                let base = array.cpu_buffer().map_or(std::ptr::null_mut(), |b| b.as_ptr());
-                // SAFETY: the offset lies inside the array's memory.
-                (SendPtr::new(unsafe { base.add(array.layout().offset() * size) }), size)
-            })
-            .collect();
-        if !in_place {
-            self.write_straight();
-        }
+        let results = addresses(out);
+        self.write_straight(&results, in_place);
+        self.run_into(&results);
+    }
+
+    /// The same in two steps, the second of which can be repeated.
+    pub(crate) fn ready(mut self) -> Self {
+        self.write_straight(&[], false);
+        self
+    }
+
+    /// Runs a plan that is [ready](Executor::ready) into dense arrays that are no operands.
+    pub(crate) fn run_ready(&self, out: &[Array]) {
+        self.run_into(&addresses(out));
+    }
+
+    fn run_into(&self, results: &[(SendPtr, usize)]) {
         let n = self.plan.shape.numel();
         let work = self.plan.steps.len() + self.plan.leaves.len();
         let piece = (PIECE_WORK / work.max(1)).next_multiple_of(TILE).max(4 * TILE);
         // Few large pieces beat many small ones once both threads are busy.
         let piece = piece.max((n / 16).next_multiple_of(TILE));
-        let this = &self;
         for_pieces(n, piece, |start, len| {
-            this.with_scratch(|scratch| {
+            self.with_scratch(|scratch| {
                 let mut at = start;
                 while at < start + len {
                     let count = TILE.min(start + len - at);
-                    this.tile(scratch, &results, at, count);
+                    self.tile(scratch, results, at, count);
                     at += count;
                 }
             });
         });
     }
 
-    /// Lets the step that computes a root write it where it belongs.
-    fn write_straight(&mut self) {
+    /// Lets the instruction that computes a root write it where it belongs. `in_place`: that may be
+    /// where an operand lies, which must not be read any more then, or only by that instruction.
+    fn write_straight(&mut self, results: &[(SendPtr, usize)], in_place: bool) {
         let leaves = self.plan.leaves.len();
+        let last_use = if in_place { self.last_uses() } else { SmallVec::new() };
         for (i, &root) in self.plan.roots.iter().enumerate() {
             let once = self.plan.roots.iter().filter(|&&r| r == root).count() == 1;
-            if root as usize >= leaves && once {
-                self.place[root as usize] = Place::Result(i as u16);
+            if (root as usize) < leaves || !once {
+                continue;
             }
+            let Some(at) = self.code.iter().position(|own| own.out == root) else { continue };
+            let twin = results.get(i).filter(|_| in_place).and_then(|(base, _)| {
+                // SAFETY: no offset.
+                let here = Place::Direct(SendPtrEq(unsafe { base.add(0) }));
+                (0..leaves).find(|&leaf| self.place[leaf] == here)
+            });
+            let read_until = twin.map_or(0, |leaf| last_use[leaf]);
+            if let Some(leaf) = twin
+                && read_until >= at
+            {
+                let code = &mut self.code[at];
+                let Some((over, run)) = code.in_place.filter(|_| read_until == at) else {
+                    continue;
+                };
+                let reads = code.args.iter().filter(|&&arg| arg as usize == leaf).count();
+                if over as usize != leaf || reads != 1 {
+                    continue;
+                }
+                code.action = Action::Run(run);
+            }
+            self.place[root as usize] = Place::Result(i as u16);
         }
     }
 
@@ -244,23 +269,22 @@ impl<'a> Executor<'a> {
                 load(leaf, &self.walks[i], start, n, tile);
             }
         }
-        for (step, resolved) in self.plan.steps.iter().zip(&self.code) {
+        for code in &self.code {
             let mut args = [std::ptr::null::<u8>(); 3];
-            for (address, &arg) in args.iter_mut().zip(&step.args) {
+            for (address, &arg) in args.iter_mut().zip(&code.args) {
                 *address = self.address(arg, scratch, out, start);
             }
-            let to = self.address(resolved.out, scratch, out, start).cast_mut();
-            match (resolved.run, step.op) {
+            let to = self.address(code.out, scratch, out, start).cast_mut();
+            match code.action {
                 // SAFETY: every address holds a tile of at least `n` elements of its type, and
                 // slots in use at the same time differ.
-                (Some(run), _) => unsafe { run(args, to, n, &step.params) },
-                (None, StepOp::Window(leaf)) => {
+                Action::Run(run) => unsafe { run(args, to, n, &code.params) },
+                Action::Window(leaf) => {
                     let slot = &self.plan.leaves[leaf as usize];
                     // SAFETY: as above.
                     unsafe { std::ptr::copy_nonoverlapping(args[0], to, n * slot.dtype.size()) };
                     load_window(slot, &self.walks[leaf as usize], start, n, to);
                 }
-                (None, StepOp::Code(_)) => {}
             }
         }
         self.address(wanted, scratch, out, start)
@@ -279,9 +303,22 @@ impl<'a> Executor<'a> {
                 Place::Direct(base) => base.0.add(start * self.plan.dtype(reg).size()),
                 Place::Slot(slot) => scratch.add(slot as usize * SLOT),
                 Place::Result(i) => out[i as usize].0.add(start * out[i as usize].1),
+                Place::Unread => std::ptr::null(),
             }
         }
     }
+}
+
+/// Where dense arrays begin, and the size of their elements.
+fn addresses(out: &[Array]) -> SmallVec<[(SendPtr, usize); 3]> {
+    out.iter()
+        .map(|array| {
+            let size = array.dtype().size();
+            let base = array.cpu_buffer().map_or(std::ptr::null_mut(), |b| b.as_ptr());
+            // SAFETY: the offset lies inside the array's memory.
+            (SendPtr::new(unsafe { base.add(array.layout().offset() * size) }), size)
+        })
+        .collect()
 }
 
 /// The base address of a leaf that is read where it lies.
@@ -398,9 +435,12 @@ fn load(slot: &LeafSlot, walk: &Walk, start: usize, n: usize, out: *mut u8) {
 
 fn load_concat(parts: &[(Array, usize)], start: usize, n: usize, out: *mut u8) {
     let size = parts.first().map_or(1, |(a, _)| a.dtype().size());
-    // SAFETY: the tile has `n` elements.
-    unsafe { std::ptr::write_bytes(out, 0, n * size) };
     let first = parts.partition_point(|(a, at)| at + a.shape().numel() <= start);
+    let whole = |(a, at): &(Array, usize)| *at <= start && start + n <= at + a.shape().numel();
+    if !parts.get(first).is_some_and(whole) {
+        // SAFETY: the tile has `n` elements.
+        unsafe { std::ptr::write_bytes(out, 0, n * size) };
+    }
     for (array, at) in &parts[first..] {
         if *at >= start + n {
             break;
