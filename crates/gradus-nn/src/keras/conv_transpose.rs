@@ -110,7 +110,7 @@ impl<const D: usize> crate::Layer for Cut<D> {
 mod tests {
     use super::*;
     use crate::keras::{Call, Model, input};
-    use crate::{Layer as _, Module as _};
+    use crate::Layer as _;
 
     /// A window of ones over 1, 2, 3.
     fn run(layer: &Conv1DTranspose) -> Vec<f32> {

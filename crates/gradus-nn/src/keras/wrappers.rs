@@ -255,7 +255,7 @@ mod tests {
         let x = input([5, 3]);
         let run = |mode: &str| {
             let layer = Bidirectional::new(SimpleRNN::new(2)).merge_mode(mode);
-            let made = model(&x, &layer);
+            let made = Model::new(&x, &layer.call(&x)?)?;
             for (i, parameter) in made.parameters().iter().enumerate() {
                 parameter.set_value(&ramp(parameter.shape().dims()).mul(0.1 * i as f64)?)?;
             }
