@@ -1,5 +1,5 @@
 """What PyTorch computes for optimizers and schedules beside the common cases: writes optim/optimizer.json,
-optim/optimizer.safetensors, optim_runs/lbfgs.json and optim_runs/schedules.json.
+optim/optimizer.safetensors, optim_runs/lbfgs.json, optim_runs/schedules.json and optim_runs/restarts.json.
 
 Run with PyTorch and safetensors installed: `python optim.py`. The same seed gives the same files.
 Lion and LAMB, which PyTorch lacks, are computed here from the formulas of their papers. Muon runs
@@ -85,6 +85,8 @@ OPTIMIZERS = [
     ("lamb", Lamb, VECTORS, [dict(), dict(lr=0.1, betas=(0.8, 0.9), weight_decay=0.0, eps=1e-3)]),
     ("muon", T.Muon, MATRICES, [dict(), dict(lr=0.1, nesterov=False, momentum=0.8, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
                                 dict(lr=0.1, ns_coefficients=(2.0, -1.5, 0.5), ns_steps=3, adjust_lr_fn="spectral_unclamped")]),
+    ("adam", T.Adam, VECTORS, [dict(lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+                               dict(lr=0.1, weight_decay=0.1, decoupled_weight_decay=True, amsgrad=True, maximize=True)]),
 ]
 STEPS = 12
 
@@ -201,6 +203,23 @@ def schedules():
     write(RUNS / "schedules.json", rows)
 
 
+def restarts():
+    """Warm restarts between epochs: times as batches give them, then whole steps from the last one."""
+    rows = []
+    for t_0, t_mult, eta_min in ((3, 1, 0.001), (2, 2, 0.0), (1, 3, 0.01)):
+        q = two_groups("momentum")
+        s = S.CosineAnnealingWarmRestarts(q, t_0, t_mult, eta_min)
+        times = [epoch + batch / 4 for epoch in range(7) for batch in range(4)] + [1.3, 11.9, 5.625, None, None, None, 0.0, None, 2.5]
+        rates = []
+        for time in times:
+            q.step()
+            s.step(time)
+            rates.append([float(g["lr"]) for g in q.param_groups])
+        rows.append(dict(t_0=t_0, t_mult=t_mult, eta_min=eta_min, times=times, rates=rates))
+    write(RUNS / "restarts.json", rows)
+
+
 optimizers()
 lbfgs()
 schedules()
+restarts()

@@ -161,6 +161,79 @@ fn schedules_go_on_from_a_state_dict() {
     }
 }
 
+#[test]
+fn a_schedule_constructed_after_an_epoch_goes_on_as_one_that_never_stopped() {
+    let mut checked = 0;
+    for row in rows().iter().filter(|row| row["schedule"] != "plateau") {
+        let name = row["schedule"].as_str().expect("a name");
+        let rates: Vec<_> = row["rates"].as_array().expect("a list").iter().map(numbers).collect();
+        for last_epoch in [0, 3, 7] {
+            let mut optimizer = optimizer("momentum");
+            for (group, rate) in optimizer.param_groups_mut().iter_mut().zip(&rates[last_epoch]) {
+                group.set("lr", *rate);
+            }
+            let last = last_epoch as u64;
+            let mut scheduler =
+                Scheduler::with_last_epoch(&mut *optimizer, schedule(name), last, [0.4, 0.1])
+                    .expect("it goes on");
+            for (step, expected) in rates.iter().enumerate().skip(last_epoch + 1) {
+                let what = format!("{name} after {last_epoch}, step {step}");
+                assert_eq!(scheduler.last_epoch(), step as u64, "{what}");
+                assert_close(&what, &options(&*optimizer, "lr"), expected, 1e-12, 1e-14);
+                if step + 1 < rates.len() {
+                    scheduler.step(&mut *optimizer).expect("a step");
+                }
+            }
+        }
+        checked += 1;
+    }
+    assert_eq!(checked, 2 * 21);
+    let mut optimizer = optimizer("momentum");
+    let start = Scheduler::with_last_epoch(&mut *optimizer, StepLr::new(2), 3, [0.4; 3]);
+    assert!(message(start.map(|_| ())).contains("base_lrs is 3 numbers for 2 groups"));
+}
+
+#[test]
+fn warm_restarts_between_epochs_are_pytorchs() {
+    let text = include_str!("../cases/optim_runs/restarts.json");
+    let rows: Vec<Json> = serde_json::from_str(text).expect("JSON");
+    for row in &rows {
+        let whole = |name: &str| row[name].as_u64().expect("a whole number");
+        let schedule = || {
+            let schedule = CosineAnnealingWarmRestarts::new(whole("t_0")).t_mult(whole("t_mult"));
+            schedule.eta_min(row["eta_min"].as_f64().expect("a number"))
+        };
+        let mut optimizer = optimizer("momentum");
+        let mut scheduler = Scheduler::new(&mut *optimizer, schedule()).expect("it begins");
+        let rates = row["rates"].as_array().expect("a list").iter().map(numbers);
+        for (time, expected) in row["times"].as_array().expect("a list").iter().zip(rates) {
+            match time.as_f64() {
+                Some(time) => scheduler.step_at(&mut *optimizer, time),
+                None => scheduler.step(&mut *optimizer),
+            }
+            .expect("a step");
+            let what = format!("{row:?} at {time}");
+            assert_close(&what, scheduler.get_last_lr(), &expected, 1e-12, 1e-14);
+            // What a state dict does not hold would be missing from here on.
+            let state = scheduler.state_dict();
+            scheduler = Scheduler::new(&mut *self::optimizer("momentum"), schedule()).expect("new");
+            scheduler.load_state_dict(&state).expect("it fits");
+        }
+    }
+    assert_eq!(rows.len(), 3);
+    let mut optimizer = optimizer("momentum");
+    let mut steps = Scheduler::new(&mut *optimizer, StepLr::new(2)).expect("it begins");
+    let error = message(steps.step_at(&mut *optimizer, 2.5));
+    assert!(error.contains("StepLR") && error.contains("call `step`"), "{error}");
+    let restarts = CosineAnnealingWarmRestarts::new(2);
+    let mut restarts = Scheduler::new(&mut *optimizer, restarts).expect("it begins");
+    for time in [-0.5, f64::NAN, f64::INFINITY] {
+        let error = message(restarts.step_at(&mut *optimizer, time));
+        assert!(error.contains("epoch is"), "{error}");
+    }
+    assert_eq!(restarts.last_epoch(), 0);
+}
+
 fn plateau(optimizer: &dyn Optimizer, given: &Json) -> ReduceLrOnPlateau {
     let number = |name: &str, default| given[name].as_f64().unwrap_or(default);
     let threshold_mode = match given["threshold_mode"].as_str() {

@@ -224,6 +224,19 @@ impl Tensor {
         self.0.node.is_none()
     }
 
+    /// The name of the recorded operation that made this tensor; `None` for a leaf. PyTorch:
+    /// `grad_fn`.
+    ///
+    /// ```
+    /// use gradus_autodiff::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0f32, 2.0], [2])?.requires_grad_(true);
+    /// assert_eq!((x.grad_fn(), x.softmax(0)?.grad_fn()), (None, Some("softmax")));
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    pub fn grad_fn(&self) -> Option<&'static str> {
+        self.0.node.as_ref().map(|node| node.op)
+    }
+
     /// Asks for gradients of this leaf, or no longer. Has no effect on results of operations and
     /// on integers.
     #[must_use = "builder style; the tensor itself is changed too"]

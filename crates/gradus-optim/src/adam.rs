@@ -11,6 +11,7 @@ use crate::rule::{Domain, Rule, Setting, StepContext};
 ///
 /// *Formula*: `g += weight_decay · p`; `m = β₁ m + (1 - β₁) g`; `v = β₂ v + (1 - β₂) g²`;
 /// `p -= lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + eps)`; AMSGrad takes the largest v so far.
+/// Decoupled weight decay is [`AdamW`](crate::AdamW)'s: `p *= 1 - lr · weight_decay` instead.
 ///
 /// *Source*: `torch.optim.Adam`: same defaults, same order of operations.
 ///
@@ -36,7 +37,11 @@ impl Rule for AdamRule {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        const SETTINGS: &[Setting] = &settings(0.0);
+        const SETTINGS: &[Setting] = &{
+            let [lr, beta1, beta2, eps, decay, amsgrad, maximize] = settings(0.0);
+            let decoupled = Setting::new("decoupled_weight_decay", 0.0, Domain::Flag);
+            [lr, beta1, beta2, eps, decay, decoupled, amsgrad, maximize]
+        };
         SETTINGS
     }
 
@@ -45,7 +50,8 @@ impl Rule for AdamRule {
     }
 
     fn update(&self, cx: &StepContext<'_>, p: &Flat, g: &Flat, states: &[Flat]) -> Vec<Flat> {
-        adaptive(cx, p, &cx.l2(p, g), states)
+        let (p, g) = cx.decay(p, g);
+        adaptive(cx, &p, &g, states)
     }
 }
 
@@ -106,6 +112,12 @@ impl Engine<AdamRule> {
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {
         self.with("eps", eps)
+    }
+
+    /// Whether weight decay shrinks the parameters apart from the gradient, as AdamW's.
+    #[must_use]
+    pub fn decoupled_weight_decay(self, decoupled: bool) -> Self {
+        self.with("decoupled_weight_decay", f64::from(decoupled))
     }
 
     /// Whether steps are scaled by the largest average so far.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gradus_tensor::{Result, read_safetensors, write_safetensors};
+use gradus_tensor::{Error, Result, read_safetensors, write_safetensors};
 
 use crate::group::ParamGroup;
 
@@ -34,6 +34,27 @@ pub trait Optimizer {
 
     /// The groups, to change options.
     fn param_groups_mut(&mut self) -> &mut [ParamGroup];
+
+    /// How many optimizers it is made of: 1 unless it is [`Optimizers`](crate::Optimizers).
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// The groups of one of these; none for a number that there is none of.
+    fn part_groups(&self, part: usize) -> &[ParamGroup] {
+        if part == 0 { self.param_groups() } else { &[] }
+    }
+
+    /// Moves the parameters of one of these.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`]; `Kind::Argument` for a number that there is none of.
+    fn step_part(&mut self, part: usize) -> Result<()> {
+        match part {
+            0 => self.step(),
+            _ => Err(Error::argument("optimizer", "part", part, "0: there is one optimizer")),
+        }
+    }
 
     /// A snapshot of states and options: later steps do not change it.
     ///
@@ -90,6 +111,18 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 
     fn param_groups_mut(&mut self) -> &mut [ParamGroup] {
         (**self).param_groups_mut()
+    }
+
+    fn parts(&self) -> usize {
+        (**self).parts()
+    }
+
+    fn part_groups(&self, part: usize) -> &[ParamGroup] {
+        (**self).part_groups(part)
+    }
+
+    fn step_part(&mut self, part: usize) -> Result<()> {
+        (**self).step_part(part)
     }
 
     fn state_dict(&self) -> Result<StateDict> {

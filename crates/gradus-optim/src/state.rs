@@ -13,7 +13,7 @@ use crate::rule::Rule;
 
 const OP: &str = "load_state_dict";
 /// Metadata that names the optimizer.
-const OPTIMIZER: &str = "optimizer";
+pub(crate) const OPTIMIZER: &str = "optimizer";
 /// Metadata in place of a state that the options ask for but that has not begun.
 const PENDING: &str = "pending";
 
@@ -21,7 +21,7 @@ pub(crate) fn state_key(index: usize, name: &str) -> String {
     format!("state.{index}.{name}")
 }
 
-fn group_key(group: usize, name: &str) -> String {
+pub(crate) fn group_key(group: usize, name: &str) -> String {
     format!("param_groups.{group}.{name}")
 }
 

@@ -104,8 +104,9 @@ fn names_are_pytorchs() {
     assert_eq!(state.tensors["state.0.exp_avg"].shape().dims(), [2, 3]);
     let options: Vec<String> = state.metadata.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let expected = "optimizer=adam param_groups.0.amsgrad=0 param_groups.0.beta1=0.9 \
-         param_groups.0.beta2=0.999 param_groups.0.eps=0.00000001 param_groups.0.lr=0.01 \
-         param_groups.0.maximize=0 param_groups.0.params=1 param_groups.0.weight_decay=0";
+         param_groups.0.beta2=0.999 param_groups.0.decoupled_weight_decay=0 \
+         param_groups.0.eps=0.00000001 param_groups.0.lr=0.01 param_groups.0.maximize=0 \
+         param_groups.0.params=1 param_groups.0.weight_decay=0";
     assert_eq!(options.join(" "), expected);
     // A fresh state forgets what was accumulated.
     optimizer.load_state_dict(&fresh).expect("load");

@@ -1,9 +1,11 @@
 //! `Context`: what a callback may see and change.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use gradus_nn::{Module, Part, walk};
-use gradus_optim::Optimizer;
+use gradus_nn::{Module, Part, StateDict, walk};
+use gradus_optim::{AveragedModel, Optimizer};
 use gradus_tensor::{Error, Result};
 
 use crate::checkpoint::Files;
@@ -31,6 +33,8 @@ pub(crate) struct Run {
     pub(crate) messages: Vec<String>,
     pub(crate) save: Vec<PathBuf>,
     pub(crate) restore: Option<Files>,
+    /// Averages of the weights, where somebody keeps them.
+    pub(crate) averages: Option<Rc<RefCell<AveragedModel>>>,
     /// The arguments of the run, for those who record them.
     pub(crate) arguments: serde_json::Value,
 }
@@ -114,6 +118,26 @@ impl Context<'_> {
     /// The model.
     pub fn model(&self) -> &dyn Module {
         self.module
+    }
+
+    /// The model's state dict with the averages that a [`WeightAveraging`](crate::WeightAveraging)
+    /// among the callbacks keeps; `None` without one and before the first update.
+    ///
+    /// # Errors
+    /// `Kind::OutOfMemory`.
+    pub fn averages(&self) -> Result<Option<StateDict>> {
+        let averages = self.run.averages.as_ref().map(|averages| averages.borrow());
+        let begun = averages.filter(|averages| averages.n_averaged() > 0);
+        begun.map(|averages| averages.with_averages(|| self.module.state_dict())).transpose()
+    }
+
+    /// The sums of a metric by its name, as of the last measurement: of an epoch's training, or of
+    /// its validation once that is over. See [`Trainer::sums`](crate::Trainer::sums).
+    ///
+    /// # Errors
+    /// `Kind::Argument` for a metric that the trainer does not have, `Kind::DeviceLost`.
+    pub fn sums(&mut self, name: &str) -> Result<Vec<f64>> {
+        self.trackers.sums(name)
     }
 
     /// The optimizer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gradus_autodiff::Tensor;
 use gradus_data::Dataset;
 use gradus_optim::{LrCurve, LrFinder, Optimizer, ParamGroup, StateDict};
-use gradus_tensor::{Error, Result};
+use gradus_tensor::{Error, Kind, Result};
 
 use crate::checkpoint::{Extras, Position};
 use crate::context::no_optimizer;
@@ -77,13 +77,17 @@ impl<L: Learner> Trainer<L> {
     ///
     /// # Errors
     /// `Kind::Argument` for options outside their domain, no optimizer, no loss or no samples;
-    /// what model, optimizer and data report. Then, too, everything is as before.
+    /// `Kind::Unsupported` for a learner of several turns; what model, optimizer and data report. Then, too, everything is as before.
     pub fn find_lr<D: Dataset + Clone + 'static>(
         &mut self,
         data: &D,
         options: FindLrOptions,
     ) -> Result<LrCurve> {
         self.check_optimizer()?;
+        if self.learner.turns() != 1 {
+            let (what, place) = ("several losses".to_owned(), "by the search for one rate");
+            return Err(Kind::Unsupported { op: OP, what, place }.into());
+        }
         for (name, value) in [("batch_size", options.batch_size), ("number of samples", data.len())]
         {
             if value == 0 {

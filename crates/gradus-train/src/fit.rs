@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gradus_autodiff::Tensor;
 use gradus_data::{Dataset, Loader};
+use gradus_optim::ParamGroup;
 use gradus_tensor::{Error, Problem, Result, Shape};
 use serde_json::json;
 
@@ -49,6 +50,7 @@ impl<L: Learner> Trainer<L> {
         options: FitOptions<'_>,
     ) -> Result<History> {
         self.check_optimizer()?;
+        self.check_turns(options.accumulate)?;
         self.run = self.new_run(data.len(), &options)?;
         let (first, verbose, resume) = (options.initial_epoch, options.verbose, options.resume);
         let device = device_of(self.learner.module());
@@ -100,6 +102,7 @@ impl<L: Learner> Trainer<L> {
         };
         self.epochs(&plan, from, &mut callbacks)?;
         self.tell(Event::TrainEnd, &mut callbacks)?;
+        self.run.averages = None;
         Ok(self.run.history.clone())
     }
 
@@ -180,11 +183,18 @@ impl<L: Learner> Trainer<L> {
     fn train_batch(&mut self, plan: &Plan, part: Part, columns: &[Tensor]) -> Result<()> {
         let mut step = self.step(OP, columns);
         step.class_weight = plan.class_weight.clone();
+        let turns = self.learner.turns();
+        if turns > 1 {
+            return self.train_in_turns(turns, step, columns);
+        }
         if part.first {
             self.learner.module().zero_grad();
         }
         let loss = self.learner.training_step(columns, &mut step)?;
         must_be_scalar(&loss)?;
+        if self.run.iteration == 0 {
+            self.run.messages.extend(step.advice.take());
+        }
         // A mean of means counts each by its samples.
         if part.share == 1.0 {
             loss.backward()?;
@@ -200,6 +210,31 @@ impl<L: Learner> Trainer<L> {
         }
         self.run.iteration += 1;
         self.trackers.update(&loss, &step)
+    }
+
+    /// One loss after the other, each with a step of its own optimizer.
+    fn train_in_turns(&mut self, turns: usize, mut step: Step, columns: &[Tensor]) -> Result<()> {
+        let mut losses: Vec<Tensor> = Vec::with_capacity(turns);
+        for turn in 0..turns {
+            // The loss before has left gradients in the others' parameters, too.
+            self.learner.module().zero_grad();
+            step.turn = turn;
+            let loss = self.learner.training_step(columns, &mut step)?;
+            must_be_scalar(&loss)?;
+            loss.backward()?;
+            if let Some(optimizer) = &mut self.optimizer {
+                let groups = optimizer.part_groups(turn);
+                Clip::apply(self.clip, || {
+                    groups.iter().flat_map(ParamGroup::params).cloned().collect()
+                })?;
+                optimizer.step_part(turn)?;
+            }
+            losses.push(loss.detach());
+        }
+        let sum = losses.iter().skip(1).try_fold(losses[0].clone(), |sum, loss| sum.add(loss))?;
+        self.run.accumulating = false;
+        self.run.iteration += 1;
+        self.trackers.update(&sum, &step)
     }
 
     pub(crate) fn step(&mut self, op: &'static str, columns: &[Tensor]) -> Step {

@@ -55,6 +55,15 @@ pub trait Learner {
     /// Those of the model.
     fn training_step(&mut self, batch: &[Tensor], step: &mut Step) -> Result<Tensor>;
 
+    /// How many losses a batch is trained on, one after the other: 1 unless overridden. Each is a
+    /// [`Learner::training_step`], whose [`Step::turn`] says which one is asked for, and each is
+    /// followed by a step of the optimizer of that number alone, of the trainer's
+    /// [`Optimizers`](gradus_optim::Optimizers): a generator and its judge, for instance. With one
+    /// turn all optimizers step on the one loss. Logged is the sum of the losses.
+    fn turns(&self) -> usize {
+        1
+    }
+
     /// The loss of a batch that is only measured, without gradients; as a training step unless
     /// overridden.
     ///
@@ -79,9 +88,11 @@ pub trait Learner {
 pub struct Step {
     pub(crate) op: &'static str,
     pub(crate) samples: usize,
+    pub(crate) turn: usize,
     pub(crate) class_weight: Option<ClassWeights>,
     pub(crate) observed: Option<Observed>,
     pub(crate) logged: Vec<(String, Tensor)>,
+    pub(crate) advice: Option<String>,
 }
 
 /// What metrics see.
@@ -94,12 +105,25 @@ pub(crate) struct Observed {
 
 impl Step {
     pub(crate) fn new(op: &'static str, samples: usize) -> Self {
-        Step { op, samples, class_weight: None, observed: None, logged: Vec::new() }
+        Step {
+            op,
+            samples,
+            turn: 0,
+            class_weight: None,
+            observed: None,
+            logged: Vec::new(),
+            advice: None,
+        }
     }
 
     /// The batch size, 0 dimensions counting as one sample.
     pub fn samples(&self) -> usize {
         self.samples
+    }
+
+    /// Which of the batch's losses is asked for, from 0; see [`Learner::turns`].
+    pub fn turn(&self) -> usize {
+        self.turn
     }
 
     /// Logs the mean of a scalar over the epoch, every batch weighted by its size; for validation

@@ -60,6 +60,8 @@ mod metrics;
 mod options;
 mod parts;
 mod predict;
+#[cfg(feature = "plot")]
+mod report;
 mod supervised;
 mod trackers;
 mod trainer;

@@ -35,6 +35,7 @@ impl<M: Layer> Learner for Supervised<M> {
             _ => return Err(columns(step.op, batch, "2 (x, y), or 3 with sample weights")),
         };
         let prediction = self.model.forward(x)?;
+        step.advice = twice(loss, &prediction);
         let weight = weights(step, y, weight)?;
         step.observe(&prediction, y, weight.as_ref());
         let value = match &weight {
@@ -47,6 +48,17 @@ impl<M: Layer> Learner for Supervised<M> {
     fn predict_step(&self, x: &Tensor) -> Result<Tensor> {
         self.model.forward(x)
     }
+}
+
+/// Advice for a model that ends with what its loss applies.
+fn twice(loss: &dyn Loss, prediction: &Tensor) -> Option<String> {
+    let applied = loss.applies()?;
+    (prediction.grad_fn()? == applied).then(|| {
+        format!(
+            "the model ends with {applied}, and the loss applies it again: the gradients become \
+             small. Leave the model's out, or take a loss of probabilities"
+        )
+    })
 }
 
 /// `Σ w·l / N`, Keras' `sum_over_batch_size`.

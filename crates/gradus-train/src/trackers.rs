@@ -7,7 +7,7 @@ use gradus_tensor::{Array, Result};
 use serde_json::{Value, json};
 
 use crate::learner::Step;
-use crate::logs::Logs;
+use crate::logs::{Logs, unknown};
 use crate::metrics::{Direction, Metric, Running, Sums, mean_value, weighted_scalar};
 
 /// The name of the loss in logs.
@@ -82,6 +82,22 @@ impl Trackers {
             logs.set(running.metric().name(), value);
         }
         Ok(logs)
+    }
+
+    /// The sums of a metric.
+    ///
+    /// # Errors
+    /// `Kind::Argument` for an unknown name, `Kind::DeviceLost`.
+    pub(crate) fn sums(&mut self, name: &str) -> Result<Vec<f64>> {
+        let known = self.names();
+        let mut metrics = self.metrics.iter_mut();
+        match metrics.find(|metric| metric.running.metric().name() == name) {
+            Some(metric) => metric.running.sums(),
+            None => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Err(unknown("sums", "metric", name, &known))
+            }
+        }
     }
 
     /// The names that training logs, as far as they are known before it.

@@ -3,7 +3,7 @@
 use gradus_autodiff::Tensor;
 use gradus_nn::{Layer, Loss};
 use gradus_optim::{Optimizer, ParamGroup, clip_grad_norm_, clip_grad_value_};
-use gradus_tensor::{Error, Result, Shape};
+use gradus_tensor::{Error, Kind, Result, Shape};
 
 use crate::callback::{Callback, Event};
 use crate::context::{self, Context, Run, no_optimizer};
@@ -98,7 +98,8 @@ impl<L: Learner> Trainer<L> {
         Trainer { learner, optimizer: None, trackers, run, sample: None, clip: None }
     }
 
-    /// What moves the parameters.
+    /// What moves the parameters; several optimizers together are
+    /// [`Optimizers`](gradus_optim::Optimizers).
     #[must_use]
     pub fn optimizer(mut self, optimizer: impl Optimizer + 'static) -> Self {
         self.optimizer = Some(Box::new(optimizer));
@@ -161,15 +162,7 @@ impl<L: Learner> Trainer<L> {
     /// # Errors
     /// `Kind::Argument` for a metric that the trainer does not have.
     pub fn sums(&mut self, name: &str) -> Result<Vec<f64>> {
-        let known = self.trackers.names();
-        let mut metrics = self.trackers.metrics.iter_mut();
-        match metrics.find(|metric| metric.running.metric().name() == name) {
-            Some(metric) => metric.running.sums(),
-            None => {
-                let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                Err(crate::logs::unknown("sums", "metric", name, &known))
-            }
-        }
+        self.trackers.sums(name)
     }
 
     /// The learning rate of the first parameter group.
@@ -202,5 +195,24 @@ impl<L: Learner> Trainer<L> {
         }
         let value = "without any of the model's parameters";
         Err(Error::argument("fit", "optimizer", value, "one made of `model.parameters()`"))
+    }
+
+    /// # Errors
+    /// `Kind::Argument` unless each of the learner's losses has its optimizer;
+    /// `Kind::Unsupported` where several of them would be accumulated.
+    pub(crate) fn check_turns(&self, accumulate: usize) -> Result<()> {
+        let turns = self.learner.turns();
+        let parts = self.optimizer.as_deref().map_or(0, Optimizer::parts);
+        if turns == 0 || (turns > 1 && turns != parts) {
+            let value = format!("{turns} for {parts} optimizers");
+            let expected = "one, or as many as the optimizers of `Optimizers::new(..)`";
+            return Err(Error::argument("fit", "turns", value, expected));
+        }
+        if turns > 1 && accumulate > 1 {
+            let what = format!("accumulate {accumulate}");
+            let place = "by a learner of several turns, whose gradients would mix";
+            return Err(Kind::Unsupported { op: "fit", what, place }.into());
+        }
+        Ok(())
     }
 }

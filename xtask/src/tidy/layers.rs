@@ -19,7 +19,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-plot", &["gradus-autodiff", "gradus-optim", "gradus-tensor"]),
     (
         "gradus-train",
-        &["gradus-autodiff", "gradus-data", "gradus-nn", "gradus-optim", "gradus-tensor"],
+        &[
+            "gradus-autodiff",
+            "gradus-data",
+            "gradus-nn",
+            "gradus-optim",
+            "gradus-plot",
+            "gradus-tensor",
+        ],
     ),
     (
         "gradus-agent",

@@ -1,4 +1,4 @@
-//! Keras's core layers: dense, embedding, dropout.
+//! Keras's core layers: dense, embedding.
 
 use gradus_tensor::{Error, Result};
 
@@ -69,25 +69,5 @@ impl Embedding {
         let options =
             EmbeddingOptions { padding_idx: None, weight_init: self.embeddings_initializer };
         Ok(Box::new(One(crate::Embedding::with(self.input_dim, self.output_dim, options)?)))
-    }
-}
-
-super::layer! {
-    /// Zeros in training, with this probability for each element, [`Dropout`](crate::Dropout).
-    /// Keras: `Dropout(rate)`.
-    Dropout => "Dropout"; { rate: f64 [f64] } with {
-        /// Gives the layer a generator of its own.
-        seed: Option<u64> [u64] = None,
-    }
-}
-
-impl Dropout {
-    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
-        one_input("dropout", inputs, &[], "")?;
-        let layer = crate::Dropout::new(self.rate)?;
-        Ok(Box::new(One(match self.seed {
-            Some(seed) => layer.seed(seed),
-            None => layer,
-        })))
     }
 }

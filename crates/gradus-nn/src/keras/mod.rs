@@ -27,15 +27,23 @@
 //!
 //! The catalogue, in Keras's groups:
 //!
-//! * core: [`input`], [`Dense`], [`Activation`], [`Embedding`]; [`Apply`] for any
+//! * models: [`Model`], [`Sequential`];
+//! * core: [`input`], [`Dense`], [`Activation`], [`Embedding`], [`Lambda`]; [`Apply`] for any
 //!   [`Layer`](crate::Layer);
-//! * convolution: [`Conv1D`], [`Conv2D`], [`Conv3D`], [`DepthwiseConv2D`];
+//! * convolution: [`Conv2D`], [`Conv2DTranspose`], both in one and three dimensions too,
+//!   [`SeparableConv1D`], [`SeparableConv2D`], [`DepthwiseConv1D`], [`DepthwiseConv2D`];
 //! * pooling: [`MaxPooling2D`], [`AveragePooling2D`], [`GlobalMaxPooling2D`],
 //!   [`GlobalAveragePooling2D`], and all four in one and three dimensions;
-//! * recurrent: [`LSTM`], [`GRU`], [`SimpleRNN`];
-//! * normalization: [`BatchNormalization`], [`LayerNormalization`];
-//! * regularization: [`Dropout`];
-//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`ZeroPadding2D`], [`UpSampling2D`];
+//! * recurrent: [`LSTM`], [`GRU`], [`SimpleRNN`], [`Bidirectional`], [`TimeDistributed`];
+//! * attention: [`MultiHeadAttention`];
+//! * activations: [`ReLU`], [`LeakyReLU`], [`PReLU`], [`ELU`], [`Softmax`];
+//! * preprocessing: [`Rescaling`];
+//! * normalization: [`BatchNormalization`], [`LayerNormalization`], [`GroupNormalization`],
+//!   [`RMSNormalization`], [`UnitNormalization`];
+//! * regularization: [`Dropout`], [`SpatialDropout2D`], in one and three dimensions too,
+//!   [`AlphaDropout`], [`GaussianDropout`], [`GaussianNoise`];
+//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`RepeatVector`], [`ZeroPadding2D`],
+//!   [`Cropping2D`], [`UpSampling2D`], the last three in one and three dimensions too;
 //! * merging: [`Add`], [`Subtract`], [`Multiply`], [`Average`], [`Maximum`], [`Minimum`],
 //!   [`Concatenate`], [`Dot`].
 //!
@@ -43,38 +51,64 @@
 //! predictions, where Keras passes `training=False`.
 
 mod activations;
+mod attention;
 mod call;
 mod conv;
+mod conv_transpose;
 mod core;
 mod merge;
 mod model;
 mod names;
 mod normalization;
+mod pointwise;
 mod pool;
 mod recurrent;
+mod regularization;
 mod reshaping;
+mod separable;
 mod sequential;
 mod summary;
 mod symbol;
 #[cfg(test)]
 mod tests;
+mod wrappers;
 
 pub use activations::Activation;
+pub use attention::MultiHeadAttention;
 pub use call::{Apply, Call, Combine, One, Slot};
-pub use conv::{Conv, Conv1D, Conv2D, Conv3D, DepthwiseConv2D};
-pub use core::{Dense, Dropout, Embedding};
+pub use conv::{Conv, Conv1D, Conv2D, Conv3D};
+pub use conv_transpose::{Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, ConvTranspose};
+pub use core::{Dense, Embedding};
 pub use merge::{Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract};
 pub use model::Model;
-pub use normalization::{BatchNormalization, LayerNormalization};
+pub use normalization::{
+    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization,
+};
+pub use pointwise::{
+    ELU, Function, Lambda, LeakyReLU, PReLU, ReLU, Rescaling, Softmax, UnitNormalization,
+};
 pub use pool::{
     AveragePooling, AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D,
     GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D, MaxPooling, MaxPooling1D, MaxPooling2D, MaxPooling3D,
 };
 pub use recurrent::{GRU, LSTM, SimpleRNN};
-pub use reshaping::{Flatten, Permute, Reshape, UpSampling2D, ZeroPadding2D};
+pub use regularization::{
+    AlphaDropout, Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D,
+};
+pub use reshaping::{
+    Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+};
+pub use separable::{
+    DepthwiseConv, DepthwiseConv1D, DepthwiseConv2D, SeparableConv, SeparableConv1D,
+    SeparableConv2D,
+};
+pub use sequential::Sequential;
 pub use summary::{Summary, SummaryRow};
 pub use symbol::{InputOptions, Spec, Symbol, Symbols, input, input_with};
+pub use wrappers::{Bidirectional, TimeDistributed, Wrapped};
 
 /// A layer that is made when it is called: what it must be told, its options with their defaults,
 /// and, written beside it, `make`.

@@ -5,7 +5,7 @@ use gradus_tensor::{Error, Result};
 
 use super::call::{Combine, One, one_input};
 use super::symbol::Spec;
-use crate::{Layer, Module, Pad, Upsample, ZeroPad2d};
+use crate::{Layer, Module, Pad, Upsample};
 
 super::layer! {
     /// All axes behind the batch merged into one. Keras: `Flatten`; the order of the elements
@@ -103,16 +103,88 @@ impl Permute {
 }
 
 super::layer! {
-    /// Zeros around the last two axes: left, right, top, bottom, or one number. Keras:
-    /// `ZeroPadding2D(padding)`.
-    ZeroPadding2D => "ZeroPadding2D"; { padding: Pad<4> [impl Into<Pad<4>>] } with {}
+    /// A vector `n` times, as the steps of a sequence. Keras: `RepeatVector(n)`.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, RepeatVector, input};
+    /// assert_eq!(RepeatVector::new(3).call(&input([32]))?.to_string(), "(None, 3, 32)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    RepeatVector => "RepeatVector"; { n: usize [usize] } with {}
 }
 
-impl ZeroPadding2D {
+impl RepeatVector {
     fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
-        one_input("zero_padding2d", inputs, &[3], "(None, channels, height, width)")?;
-        Ok(Box::new(One(ZeroPad2d::new(self.padding))))
+        one_input("repeat_vector", inputs, &[1], "(None, features)")?;
+        Ok(Box::new(One(Repeated { n: self.n })))
     }
+}
+
+#[derive(Module)]
+struct Repeated {
+    n: usize,
+}
+
+impl Layer for Repeated {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.unsqueeze(1)?.repeat(&[1, self.n, 1])
+    }
+}
+
+/// The last axes with zeros at their ends, or cut there.
+#[derive(Module)]
+struct Ends {
+    ends: Vec<i64>,
+}
+
+impl Layer for Ends {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.pad(&self.ends, 0.0)
+    }
+}
+
+macro_rules! ends {
+    ($($name:ident $op:literal $ends:literal $axes:literal $sign:literal
+        $verb:literal $what:literal $sample:literal $given:literal $shape:literal;)*) => {$(
+        super::layer! {
+            #[doc = concat!($verb, " the last axes of `", $axes, "`: ", $what, ", or one number. \
+                Keras: `", stringify!($name), "`, but channels stand first in the data.")]
+            ///
+            /// ```
+            #[doc = concat!("use gradus_nn::keras::{Call, ", stringify!($name), ", input};")]
+            #[doc = concat!("let y = ", stringify!($name), "::new(", $given, ").call(&input(",
+                $sample, "))?;")]
+            #[doc = concat!("assert_eq!(y.to_string(), \"", $shape, "\");")]
+            /// # Ok::<(), gradus_nn::Error>(())
+            /// ```
+            $name => stringify!($name); { ends: Pad<$ends> [impl Into<Pad<$ends>>] } with {}
+        }
+
+        impl $name {
+            fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+                one_input($op, inputs, &[$ends / 2 + 1], $axes)?;
+                if let Some(end) = self.ends.0.iter().find(|&&end| end < 0) {
+                    return Err(Error::argument($op, "ends", end, "0 or more"));
+                }
+                Ok(Box::new(One(Ends { ends: self.ends.0.map(|end| $sign * end).to_vec() })))
+            }
+        }
+    )*};
+}
+ends! {
+    ZeroPadding1D "zero_padding1d" 2 "(None, channels, length)" 1
+        "Zeros around" "left, right" "[3, 8]" "(1, 2)" "(None, 3, 11)";
+    ZeroPadding2D "zero_padding2d" 4 "(None, channels, height, width)" 1
+        "Zeros around" "left, right, top, bottom" "[3, 8, 8]" "(1, 2, 0, 0)" "(None, 3, 8, 11)";
+    ZeroPadding3D "zero_padding3d" 6 "(None, channels, depth, height, width)" 1
+        "Zeros around" "left, right, top, bottom, front, back" "[3, 4, 8, 8]" "1"
+        "(None, 3, 6, 10, 10)";
+    Cropping1D "cropping1d" 2 "(None, channels, length)" -1
+        "Cuts" "left, right" "[3, 8]" "(1, 2)" "(None, 3, 5)";
+    Cropping2D "cropping2d" 4 "(None, channels, height, width)" -1
+        "Cuts" "left, right, top, bottom" "[3, 8, 8]" "(1, 2, 0, 0)" "(None, 3, 8, 5)";
+    Cropping3D "cropping3d" 6 "(None, channels, depth, height, width)" -1
+        "Cuts" "left, right, top, bottom, front, back" "[3, 4, 8, 8]" "1" "(None, 3, 2, 6, 6)";
 }
 
 super::layer! {
@@ -144,4 +216,35 @@ impl UpSampling2D {
         };
         Ok(Box::new(One(Upsample::scale_factor(self.size.clone()).mode(mode))))
     }
+}
+
+macro_rules! larger {
+    ($($name:ident $op:literal $rank:literal $axes:literal $sample:literal $shape:literal;)*) => {$(
+        super::layer! {
+            #[doc = concat!("Every element `size` times along the axes behind the channels of `",
+                $axes, "`. Keras: `", stringify!($name), "(size)`, but channels stand first in \
+                the data.")]
+            ///
+            /// ```
+            #[doc = concat!("use gradus_nn::keras::{Call, ", stringify!($name), ", input};")]
+            #[doc = concat!("let y = ", stringify!($name), "::new(2.0).call(&input(", $sample,
+                "))?;")]
+            #[doc = concat!("assert_eq!(y.to_string(), \"", $shape, "\");")]
+            /// # Ok::<(), gradus_nn::Error>(())
+            /// ```
+            $name => stringify!($name); { size: PerDim<f64> [impl Into<PerDim<f64>>] } with {}
+        }
+
+        impl $name {
+            fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+                one_input($op, inputs, &[$rank], $axes)?;
+                Ok(Box::new(One(Upsample::scale_factor(self.size.clone()))))
+            }
+        }
+    )*};
+}
+larger! {
+    UpSampling1D "up_sampling1d" 2 "(None, channels, length)" "[3, 5]" "(None, 3, 10)";
+    UpSampling3D "up_sampling3d" 4 "(None, channels, depth, height, width)" "[3, 2, 4, 5]"
+        "(None, 3, 4, 8, 10)";
 }

@@ -1,15 +1,81 @@
-//! A [`Sequential`] as a functional model.
+//! Layers one after the other: Keras's `Sequential`, and this crate's as a functional model.
 
+use std::fmt;
 use std::sync::Arc;
 
-use gradus_tensor::Result;
+use gradus_tensor::{Error, Result};
 
-use super::call::{Apply, Call};
+use super::call::{Apply, Call, call};
 use super::model::Model;
 use super::symbol::Symbol;
-use crate::Sequential;
+
+/// Layers one after the other, whose sizes follow from their inputs. Keras: `Sequential(layers)`.
+///
+/// ```
+/// use gradus_nn::Module;
+/// use gradus_nn::keras::{Dense, Flatten, Sequential, input};
+/// let model = Sequential::new()
+///     .add(Flatten::new())
+///     .add(Dense::new(100).activation("relu"))
+///     .add(Dense::new(30).activation("relu"))
+///     .add(Dense::new(10))
+///     .build(&input([28, 28]))?;
+/// assert_eq!(model.num_parameters(), 81_840);
+/// assert!(model.layer_names().eq(["input_layer", "flatten", "dense", "dense_1", "dense_2"]));
+/// assert!(model.summary().to_string().starts_with("Model: \"sequential\""));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Sequential {
+    layers: Vec<Arc<dyn Call>>,
+    name: Option<String>,
+}
 
 impl Sequential {
+    /// No layers yet.
+    pub fn new() -> Self {
+        Sequential::default()
+    }
+
+    /// Adds a layer, or a model, behind the others.
+    #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "Keras's name")]
+    pub fn add(mut self, layer: impl Call + 'static) -> Self {
+        self.layers.push(Arc::new(layer));
+        self
+    }
+
+    /// Sets the model's name; `sequential` by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The model for an input, or for any other symbol. Layers are made now; a second model has
+    /// the same ones.
+    ///
+    /// # Errors
+    /// `Kind::Argument` without layers; those of the layers for such an input.
+    pub fn build(&self, input: &Symbol) -> Result<Model> {
+        if self.layers.is_empty() {
+            return Err(Error::argument("sequential", "layers", "empty", "at least one"));
+        }
+        let mut x = input.clone();
+        for layer in &self.layers {
+            x = call(&**layer, vec![x])?;
+        }
+        Ok(Model::new(input, &x)?.name(self.name.as_deref().unwrap_or("sequential")))
+    }
+}
+
+impl fmt::Debug for Sequential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.layers.iter().map(|layer| layer.slot())).finish()
+    }
+}
+
+impl crate::Sequential {
     /// The same layers as a functional model, named by their numbers as in the state dict: for
     /// the summary and for the output of any layer.
     ///

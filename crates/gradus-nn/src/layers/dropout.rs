@@ -55,7 +55,7 @@ impl Dropout {
     }
 
     /// Whether anything is dropped now.
-    pub(super) fn drops(&self) -> bool {
+    pub(crate) fn drops(&self) -> bool {
         self.mode.is_training() && self.p > 0.0
     }
 

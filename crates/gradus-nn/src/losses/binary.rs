@@ -48,6 +48,10 @@ impl Loss for BceWithLogitsLoss {
         binary_cross_entropy_with_logits(input, target, self)
     }
 
+    fn applies(&self) -> Option<&'static str> {
+        Some("sigmoid")
+    }
+
     fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         let each = BceWithLogitsLoss { reduction: Reduction::None, ..self.clone() };
         each.forward(input, target)

@@ -24,6 +24,18 @@ pub trait Loss: Send + Sync {
     /// `Kind::Shape` and `Kind::DType` when they do not fit together.
     fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor>;
 
+    /// The function that the loss itself applies to `input`, if it takes scores and not
+    /// probabilities: a model that ends with the same function applies it twice.
+    ///
+    /// ```
+    /// use gradus_nn::{CrossEntropyLoss, Loss, NllLoss};
+    /// assert_eq!(CrossEntropyLoss::default().applies(), Some("softmax"));
+    /// assert_eq!(NllLoss::default().applies(), None);
+    /// ```
+    fn applies(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The losses that [`Loss::forward`] reduces, one an element: what sample weights are applied
     /// to. A closure that returns more than one number returns these already.
     ///

@@ -38,6 +38,10 @@ impl Loss for CrossEntropyLoss {
         cross_entropy(input, target, self)
     }
 
+    fn applies(&self) -> Option<&'static str> {
+        Some("softmax")
+    }
+
     fn each(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         let each = CrossEntropyLoss { reduction: Reduction::None, ..self.clone() };
         each.forward(input, target)

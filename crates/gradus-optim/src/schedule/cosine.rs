@@ -77,6 +77,8 @@ impl Schedule for CosineAnnealingLr {
 /// assert!(rates.iter().zip([1.0, 1.0, 0.5, 1.0]).all(|(r, e)| (r - e).abs() < 1e-12));
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
+///
+/// It knows the times between epochs, too: see [`Scheduler::step_at`](super::Scheduler::step_at).
 #[derive(Clone, Debug)]
 pub struct CosineAnnealingWarmRestarts {
     t_0: u64,
@@ -115,6 +117,10 @@ impl Schedule for CosineAnnealingWarmRestarts {
         require(self.name(), "t_mult", self.t_mult as f64, self.t_mult > 0, "1 or more")
     }
 
+    fn is_continuous(&self) -> bool {
+        true
+    }
+
     fn lr(&self, at: &Moment) -> Result<f64> {
         let (mut since, mut length) = (at.step, self.t_0.max(1));
         if self.t_mult <= 1 {
@@ -124,7 +130,7 @@ impl Schedule for CosineAnnealingWarmRestarts {
             since -= length;
             length = length.saturating_mul(self.t_mult);
         }
-        let height = 1.0 + (PI * since as f64 / length as f64).cos();
+        let height = 1.0 + (PI * (since as f64 + at.part) / length as f64).cos();
         Ok(self.eta_min + (at.base_lr - self.eta_min) * height / 2.0)
     }
 }

@@ -53,6 +53,12 @@ pub trait Schedule {
     /// The name in errors and state dicts.
     fn name(&self) -> &'static str;
 
+    /// Whether it knows the times between steps, for [`Scheduler::step_at`]; most schedules compute
+    /// a rate from that of the step before and do not.
+    fn is_continuous(&self) -> bool {
+        false
+    }
+
     /// What the schedule's options must fulfil, for an optimizer of so many groups.
     ///
     /// # Errors
@@ -91,6 +97,10 @@ impl<S: Schedule + ?Sized> Schedule for Box<S> {
         (**self).name()
     }
 
+    fn is_continuous(&self) -> bool {
+        (**self).is_continuous()
+    }
+
     fn check(&self, groups: usize) -> Result<()> {
         (**self).check(groups)
     }
@@ -113,6 +123,9 @@ impl<S: Schedule + ?Sized> Schedule for Box<S> {
 pub struct Moment {
     /// Number of the step, 0 being the beginning.
     pub step: u64,
+    /// What has passed of the way to the next step, from 0 to below 1; 0 but for schedules that
+    /// are continuous.
+    pub part: f64,
     /// Number of the group.
     pub group: usize,
     /// The group's learning rate before the schedule began.
@@ -122,9 +135,9 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The step as a number to compute with.
-    pub(crate) fn t(&self) -> f64 {
-        self.step as f64
+    /// The time in steps, as a number to compute with.
+    pub fn t(&self) -> f64 {
+        self.step as f64 + self.part
     }
 }
 
@@ -141,7 +154,7 @@ impl Moment {
 /// As [`Schedule::check`] and [`Schedule::lr`].
 pub fn preview<S: Schedule + ?Sized>(schedule: &S, base_lr: f64, steps: usize) -> Result<Vec<f64>> {
     schedule.check(1)?;
-    let start = Moment { step: 0, group: 0, base_lr, lr: base_lr };
+    let start = Moment { step: 0, part: 0.0, group: 0, base_lr, lr: base_lr };
     continued(schedule, start, steps)
 }
 

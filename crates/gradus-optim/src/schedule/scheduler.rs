@@ -2,7 +2,7 @@
 
 use gradus_tensor::{Error, Kind, Result};
 
-use super::{Moment, Schedule, continued};
+use super::{Moment, PerGroup, Schedule, continued};
 use crate::optimizer::{Optimizer, StateDict};
 
 const OP: &str = "load_state_dict";
@@ -58,6 +58,8 @@ pub trait LrScheduler {
 pub struct Scheduler<S> {
     schedule: S,
     last_epoch: u64,
+    /// What has passed of the epoch after the last, where the schedule is continuous.
+    part: f64,
     base_lrs: Vec<f64>,
     last_lr: Vec<f64>,
 }
@@ -73,9 +75,79 @@ impl<S: Schedule> Scheduler<S> {
         let base_lrs = rates(optimizer);
         schedule.check(base_lrs.len())?;
         let last_lr = base_lrs.clone();
-        let mut scheduler = Scheduler { schedule, last_epoch: 0, base_lrs, last_lr };
+        let mut scheduler = Scheduler { schedule, last_epoch: 0, part: 0.0, base_lrs, last_lr };
         scheduler.apply(optimizer)?;
         Ok(scheduler)
+    }
+
+    /// Goes on with a schedule after step `last_epoch`, as for a training of which only the
+    /// optimizer was kept: sets the rates of the next step. Present rates are those that step
+    /// `last_epoch` set; `base_lrs` are those that the schedule once began with, one for all groups
+    /// or one each. PyTorch: the argument `last_epoch`, with `initial_lr` in the groups.
+    ///
+    /// ```
+    /// use gradus_autodiff::{Device, Tensor};
+    /// use gradus_optim::{LrScheduler, Scheduler, Sgd, StepLr};
+    ///
+    /// let w = Tensor::zeros(3, &Device::cpu()).requires_grad_(true);
+    /// let mut optimizer = Sgd::new([&w], 0.25); // halved once from 0.5
+    /// let schedule = StepLr::new(2).gamma(0.5);
+    /// let scheduler = Scheduler::with_last_epoch(&mut optimizer, schedule, 3, 0.5)?;
+    /// assert_eq!((scheduler.last_epoch(), scheduler.get_last_lr()), (4, &[0.125][..]));
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Scheduler::new`]; `Kind::Argument` for another number of base rates than of groups.
+    pub fn with_last_epoch(
+        optimizer: &mut dyn Optimizer,
+        schedule: S,
+        last_epoch: u64,
+        base_lrs: impl Into<PerGroup>,
+    ) -> Result<Self> {
+        let (last_lr, base_lrs) = (rates(optimizer), base_lrs.into());
+        schedule.check(last_lr.len())?;
+        base_lrs.check(schedule.name(), "base_lrs", last_lr.len())?;
+        let base_lrs = (0..last_lr.len()).map(|group| base_lrs.get(group)).collect();
+        let mut scheduler = Scheduler { schedule, last_epoch, part: 0.0, base_lrs, last_lr };
+        scheduler.step(optimizer)?;
+        Ok(scheduler)
+    }
+
+    /// Sets the learning rates of a time, in epochs, which may lie between two of them, such as
+    /// `epoch + batch / batches`; later or earlier than the last one. [`LrScheduler::step`] then
+    /// goes one epoch on from there. PyTorch: `scheduler.step(epoch)`.
+    ///
+    /// ```
+    /// use gradus_autodiff::{Device, Tensor};
+    /// use gradus_optim::{CosineAnnealingWarmRestarts, LrScheduler, Scheduler, Sgd};
+    ///
+    /// let w = Tensor::zeros(3, &Device::cpu()).requires_grad_(true);
+    /// let mut optimizer = Sgd::new([&w], 0.5);
+    /// let mut scheduler = Scheduler::new(&mut optimizer, CosineAnnealingWarmRestarts::new(1))?;
+    /// scheduler.step_at(&mut optimizer, 2.5)?;
+    /// assert_eq!((scheduler.last_epoch(), scheduler.get_last_lr()), (2, &[0.25][..]));
+    /// # Ok::<(), gradus_autodiff::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Kind::Argument` for a time that is negative or not finite; `Kind::Unsupported` unless the
+    /// schedule [is continuous](Schedule::is_continuous); as [`LrScheduler::step`]. Then nothing has
+    /// changed.
+    pub fn step_at(&mut self, optimizer: &mut dyn Optimizer, epoch: f64) -> Result<()> {
+        let op = self.schedule.name();
+        // Beyond 2⁵³ there are no numbers between epochs any more.
+        if !(0.0..=9e15).contains(&epoch) {
+            return Err(Error::argument(op, "epoch", epoch, "0 or more, and finite"));
+        }
+        if !self.schedule.is_continuous() {
+            let what = format!("epoch {epoch}");
+            let place = "by a schedule whose rates follow from the ones before; call `step`";
+            return Err(Kind::Unsupported { op, what, place }.into());
+        }
+        let before = (self.last_epoch, self.part);
+        (self.last_epoch, self.part) = (epoch.floor() as u64, epoch.fract());
+        self.apply(optimizer).inspect_err(|_| (self.last_epoch, self.part) = before)
     }
 
     /// The schedule.
@@ -91,7 +163,8 @@ impl<S: Schedule> Scheduler<S> {
     pub fn preview(&self, steps: usize) -> Result<Vec<Vec<f64>>> {
         let rest = |(group, (&base_lr, &lr))| {
             let mut curve: Vec<f64> = [lr].into_iter().take(steps).collect();
-            let at = Moment { step: self.last_epoch + 1, group, base_lr, lr };
+            let (step, part) = (self.last_epoch + 1, self.part);
+            let at = Moment { step, part, group, base_lr, lr };
             curve.extend(continued(&self.schedule, at, steps.saturating_sub(1))?);
             Ok(curve)
         };
@@ -109,7 +182,7 @@ impl<S: Schedule> Scheduler<S> {
         // Everything is computed before anything changes.
         let mut changes = Vec::with_capacity(lrs.len());
         for (group, (&base_lr, lr)) in self.base_lrs.iter().zip(lrs).enumerate() {
-            let at = Moment { step: self.last_epoch, group, base_lr, lr };
+            let at = Moment { step: self.last_epoch, part: self.part, group, base_lr, lr };
             let momentum = match self.schedule.momentum(&at)? {
                 Some(value) => {
                     let options = &optimizer.param_groups()[group];
@@ -151,6 +224,7 @@ impl<S: Schedule> LrScheduler for Scheduler<S> {
         let mut state = StateDict::default();
         put(&mut state, "scheduler", &self.schedule.name());
         put(&mut state, "last_epoch", &self.last_epoch);
+        put(&mut state, "part", &self.part);
         put_list(&mut state, "base_lrs", &self.base_lrs);
         put_list(&mut state, "_last_lr", &self.last_lr);
         state
@@ -159,9 +233,10 @@ impl<S: Schedule> LrScheduler for Scheduler<S> {
     fn load_state_dict(&mut self, state: &StateDict) -> Result<()> {
         made_by(state, self.schedule.name())?;
         let last_epoch = get(state, "last_epoch")?;
+        let part = get(state, "part")?;
         let base_lrs = get_list(state, "base_lrs", self.base_lrs.len())?;
         self.last_lr = get_list(state, "_last_lr", self.base_lrs.len())?;
-        (self.last_epoch, self.base_lrs) = (last_epoch, base_lrs);
+        (self.last_epoch, self.part, self.base_lrs) = (last_epoch, part, base_lrs);
         Ok(())
     }
 }

@@ -72,6 +72,8 @@ enum Driver {
 enum Unit {
     Batch,
     Epoch,
+    /// Epochs and the part of one that has passed.
+    Time,
 }
 
 impl LrSchedule {
@@ -84,6 +86,20 @@ impl LrSchedule {
     /// One step of the schedule for each epoch.
     pub fn per_epoch(schedule: impl Schedule + 'static) -> Self {
         LrSchedule { driver: Driver::Waiting(Box::new(schedule)), unit: Unit::Epoch, due: false }
+    }
+
+    /// The rate of the time in epochs before each batch, `epoch + batch / batches`, for a schedule
+    /// that [is continuous](Schedule::is_continuous). PyTorch: `scheduler.step(epoch + i / iters)`.
+    ///
+    /// ```
+    /// use gradus_optim::CosineAnnealingWarmRestarts;
+    /// use gradus_train::LrSchedule;
+    /// // A restart after every epoch, whatever its number of batches.
+    /// let schedule = LrSchedule::by_time(CosineAnnealingWarmRestarts::new(1));
+    /// assert_eq!(schedule.last_epoch(), 0);
+    /// ```
+    pub fn by_time(schedule: impl Schedule + 'static) -> Self {
+        LrSchedule { driver: Driver::Waiting(Box::new(schedule)), unit: Unit::Time, due: false }
     }
 
     /// PyTorch's reduction on a plateau, shown a logged number after each epoch that has it. Its
@@ -158,7 +174,14 @@ impl Callback for LrSchedule {
     }
 
     fn on_train_batch_begin(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if self.unit == Unit::Batch { self.advance(cx) } else { Ok(()) }
+        match (self.unit, &mut self.driver) {
+            (Unit::Batch, _) => self.advance(cx),
+            (Unit::Time, Driver::Schedule(scheduler)) => {
+                let time = cx.epoch() as f64 + cx.batch() as f64 / cx.batches().max(1) as f64;
+                scheduler.step_at(cx.optimizer()?, time)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gradus_nn::StateDict;
 use gradus_tensor::{Error, Result, write_safetensors};
 use serde_json::json;
 
@@ -69,6 +70,10 @@ pub struct ModelCheckpointOptions {
     pub save_best_only: bool,
     /// Whether to save the weights alone, without what a training needs to go on.
     pub save_weights_only: bool,
+    /// Whether to save the averages of a [`WeightAveraging`](crate::WeightAveraging) among the
+    /// callbacks in place of the weights, as soon as there are any: what validation has measured.
+    /// With `save_weights_only`; a whole checkpoint has both.
+    pub save_averages: bool,
     /// What is better.
     pub mode: MonitorMode,
     /// How often to save.
@@ -84,6 +89,7 @@ impl Default for ModelCheckpointOptions {
             verbose: false,
             save_best_only: false,
             save_weights_only: false,
+            save_averages: false,
             mode: MonitorMode::Auto,
             save_freq: SaveFreq::Epochs(1),
             initial_value_threshold: None,
@@ -95,9 +101,14 @@ impl ModelCheckpoint {
     /// Saves to this path.
     ///
     /// # Errors
-    /// `Kind::Argument` for a path whose braces or formats are wrong and a frequency of 0.
+    /// `Kind::Argument` for a path whose braces or formats are wrong, a frequency of 0, and averages
+    /// without `save_weights_only`.
     pub fn new(filepath: &str, options: ModelCheckpointOptions) -> Result<Self> {
         options.save_freq.check(OP)?;
+        if options.save_averages && !options.save_weights_only {
+            let expected = "`save_weights_only` beside it: a whole checkpoint holds both";
+            return Err(Error::argument(OP, "save_averages", true, expected));
+        }
         let (template, best) = (Template::parse(filepath)?, options.initial_value_threshold);
         Ok(ModelCheckpoint { template, options, best, batches: 0, saved: None })
     }
@@ -110,6 +121,21 @@ impl ModelCheckpoint {
     /// The file that was written last.
     pub fn saved(&self) -> Option<&Path> {
         self.saved.as_deref()
+    }
+
+    /// What is saved: the weights, or their averages.
+    fn weights(&self, cx: &Context<'_>) -> Result<StateDict> {
+        if !self.options.save_averages {
+            return cx.model().state_dict();
+        }
+        if cx.run.averages.is_none() {
+            let expected = "a `WeightAveraging` among the callbacks";
+            return Err(Error::argument(OP, "save_averages", true, expected));
+        }
+        match cx.averages()? {
+            Some(averages) => Ok(averages),
+            None => cx.model().state_dict(),
+        }
     }
 
     fn save(&mut self, cx: &mut Context<'_>, mut logs: Logs) -> Result<()> {
@@ -127,7 +153,7 @@ impl ModelCheckpoint {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(|error| Error::io(parent, error))?;
             }
-            write_safetensors(&path, &cx.model().state_dict()?, &Default::default())?;
+            write_safetensors(&path, &self.weights(cx)?, &Default::default())?;
         } else {
             cx.save_checkpoint(Files::at(&path).weights());
         }

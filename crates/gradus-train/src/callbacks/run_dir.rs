@@ -11,9 +11,15 @@ use super::csv_logger::CsvLogger;
 use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
 
-/// Writes `config.json` (the program's configuration, the arguments of `fit`, the optimizer's
-/// options, the commit of the working directory, the version of gradus), `metrics.csv` (as
-/// [`CsvLogger`]) and, in the end, `history.json` into a directory.
+/// Writes `config.json` (the program's configuration, the arguments of `fit`, the seed of the
+/// random numbers and how many were drawn, the optimizer's options, the commit of the working
+/// directory, the version of gradus), `metrics.csv` (as [`CsvLogger`]) and, in the end,
+/// `history.json` into a directory.
+///
+/// With the feature `plot` also, in the end, `plots/` and `report.html`, one page that needs
+/// nothing else: results, training curves, the confusion matrix where the trainer has the metric
+/// [`ConfusionMatrix`](crate::ConfusionMatrix), histograms of parameters and gradients where they
+/// are asked for, configuration.
 ///
 /// ```
 /// use gradus_train::RunDir;
@@ -25,6 +31,10 @@ pub struct RunDir {
     dir: PathBuf,
     config: Value,
     metrics: CsvLogger,
+    #[cfg(feature = "plot")]
+    pictures: crate::report::Pictures,
+    #[cfg(feature = "plot")]
+    page: Option<gradus_plot::Report>,
 }
 
 impl RunDir {
@@ -33,7 +43,67 @@ impl RunDir {
     pub fn new(dir: impl Into<PathBuf>, config: Value) -> Self {
         let dir = dir.into();
         let metrics = CsvLogger::new(dir.join("metrics.csv"));
-        RunDir { dir, config, metrics }
+        RunDir {
+            dir,
+            config,
+            metrics,
+            #[cfg(feature = "plot")]
+            pictures: Default::default(),
+            #[cfg(feature = "plot")]
+            page: None,
+        }
+    }
+
+    /// What the classes are called in the confusion matrix; numbers unless set.
+    #[cfg(feature = "plot")]
+    #[must_use]
+    pub fn class_names<N: AsRef<str>>(mut self, names: &[N]) -> Self {
+        self.pictures.class_names = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        self
+    }
+
+    /// Adds histograms of the parameters after training, and of their last gradients, with so many
+    /// bins.
+    #[cfg(feature = "plot")]
+    #[must_use]
+    pub fn histograms(mut self, bins: usize) -> Self {
+        self.pictures.bins = Some(bins);
+        self
+    }
+
+    /// The page of the training that ended last. More can be added to a copy, and the file be
+    /// written again:
+    ///
+    /// ```
+    /// use gradus_data::datasets;
+    /// use gradus_nn::{CrossEntropyLoss, Flatten, Linear, Module, Sequential};
+    /// use gradus_optim::Adam;
+    /// use gradus_train::{EvaluateOptions, FitOptions, RunDir, Trainer, Verbose};
+    ///
+    /// let (train, test) = datasets::digits()?;
+    /// let model = Sequential::new().push(Flatten::default()).push(Linear::new(64, 10)?);
+    /// let optimizer = Adam::new(model.parameters(), 1e-2);
+    /// let mut trainer = Trainer::new(model).optimizer(optimizer).loss(CrossEntropyLoss::default());
+    /// let dir = tempfile::tempdir().unwrap();
+    /// let mut run = RunDir::new(dir.path(), serde_json::json!({ "lr": 1e-2 })).histograms(20);
+    /// trainer.fit(&train, FitOptions {
+    ///     epochs: 2,
+    ///     verbose: Verbose::Silent,
+    ///     callbacks: vec![&mut run],
+    ///     ..Default::default()
+    /// })?;
+    /// let logs = trainer.evaluate(&test, EvaluateOptions::default())?;
+    /// if let Some(page) = run.report() {
+    ///     let page = page.clone().text(format!("Test: {logs}."));
+    ///     page.save(run.path().join("report.html"))?;
+    /// }
+    /// let html = std::fs::read_to_string(run.path().join("report.html")).unwrap();
+    /// assert!(html.contains("Test: loss 0.") && html.contains("1.weight.grad"));
+    /// # Ok::<(), gradus_tensor::Error>(())
+    /// ```
+    #[cfg(feature = "plot")]
+    pub fn report(&self) -> Option<&gradus_plot::Report> {
+        self.page.as_ref()
     }
 
     /// The directory.
@@ -62,17 +132,17 @@ impl Callback for RunDir {
             json!({ "parameters": group.params().len(), "options": options })
         });
         let groups: Vec<Value> = groups.collect();
-        self.write(
-            "config.json",
-            &json!({
-                "config": self.config,
-                "fit": cx.arguments(),
-                "optimizer": groups,
-                "parameters": cx.model().num_parameters(),
-                "git": commit(Path::new(".")),
-                "gradus": env!("CARGO_PKG_VERSION"),
-            }),
-        )?;
+        let (seed, drawn) = gradus_tensor::rng::with_default(|g| g.state());
+        let config = json!({
+            "config": self.config,
+            "fit": cx.arguments(),
+            "random": { "seed": seed, "drawn": drawn },
+            "optimizer": groups,
+            "parameters": cx.model().num_parameters(),
+            "git": commit(Path::new(".")),
+            "gradus": env!("CARGO_PKG_VERSION"),
+        });
+        self.write("config.json", &config)?;
         self.metrics.on_train_begin(cx)
     }
 
@@ -88,7 +158,14 @@ impl Callback for RunDir {
             Value::Object(row)
         });
         let rows: Vec<Value> = rows.collect();
-        self.write("history.json", &json!(rows))
+        self.write("history.json", &json!(rows))?;
+        #[cfg(feature = "plot")]
+        {
+            let path = self.dir.join("config.json");
+            let config = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+            self.page = Some(self.pictures.write(cx, &self.dir, config.trim_end())?);
+        }
+        Ok(())
     }
 
     fn state(&mut self) -> Result<CallbackState> {

@@ -1,5 +1,8 @@
 //! Averages of the weights over training, used wherever the model is measured.
 
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+
 use gradus_optim::{AveragedModel, StateDict};
 use gradus_tensor::Result;
 use serde_json::json;
@@ -17,7 +20,9 @@ const OP: &str = "weight_averaging";
 ///
 /// Running estimates of batch norms are those of training, unless they are averaged too: call
 /// [`Trainer::update_bn`](crate::Trainer::update_bn) after training. Checkpoints hold training's
-/// weights as the model's, and the averages beside them.
+/// weights as the model's, and the averages beside them;
+/// [`ModelCheckpointOptions::save_averages`](crate::ModelCheckpointOptions::save_averages) saves the
+/// averages in place of the weights.
 ///
 /// ```
 /// use gradus_data::TensorDataset;
@@ -50,7 +55,8 @@ pub struct WeightAveraging {
     start_epoch: usize,
     use_buffers: bool,
     finalize: bool,
-    averaged: Option<AveragedModel>,
+    /// Shared with the run, for those who save the averages.
+    averaged: Option<Rc<RefCell<AveragedModel>>>,
     /// Steps of the optimizer since the last update.
     steps: usize,
     /// Whether the model has the averages at present.
@@ -112,17 +118,16 @@ impl WeightAveraging {
     }
 
     /// The averages of the present or last training.
-    pub fn averaged(&self) -> Option<&AveragedModel> {
-        self.averaged.as_ref()
+    pub fn averaged(&self) -> Option<Ref<'_, AveragedModel>> {
+        self.averaged.as_ref().map(|averaged| averaged.borrow())
     }
 
     /// Exchanges weights and averages, if there are any yet.
     fn swap(&mut self, averages: bool) -> Result<()> {
-        if let Some(averaged) = &self.averaged
-            && averaged.n_averaged() > 0
-            && self.swapped != averages
+        if self.swapped != averages
+            && self.averaged().is_some_and(|averaged| averaged.n_averaged() > 0)
         {
-            averaged.swap()?;
+            self.averaged().map_or(Ok(()), |averaged| averaged.swap())?;
             self.swapped = averages;
         }
         Ok(())
@@ -158,19 +163,21 @@ impl Callback for WeightAveraging {
         let model = cx.model();
         let averaged = AveragedModel::new(model.named_parameters(), model.named_buffers());
         let averaged = averaged.use_buffers(self.use_buffers);
-        self.averaged = Some(match self.decay {
+        let averaged = Rc::new(RefCell::new(match self.decay {
             Some(decay) => averaged.ema(decay),
             None => averaged,
-        });
+        }));
+        cx.run.averages = Some(Rc::clone(&averaged));
+        self.averaged = Some(averaged);
         (self.steps, self.swapped) = (0, false);
         Ok(())
     }
 
     fn on_train_batch_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if self.is_due(cx)
-            && let Some(averaged) = &mut self.averaged
+            && let Some(averaged) = &self.averaged
         {
-            averaged.update_parameters()?;
+            averaged.borrow_mut().update_parameters()?;
         }
         Ok(())
     }
@@ -184,16 +191,17 @@ impl Callback for WeightAveraging {
     }
 
     fn on_train_end(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        match &self.averaged {
+        match self.averaged() {
             Some(averaged) if self.finalize && averaged.n_averaged() > 0 => {
-                cx.model().load_state_dict(&averaged.module_state_dict()?)
+                let model = cx.model();
+                model.load_state_dict(&averaged.with_averages(|| model.state_dict())?)
             }
             _ => Ok(()),
         }
     }
 
     fn state(&mut self) -> Result<CallbackState> {
-        let averaged = self.averaged.as_ref().map(AveragedModel::state_dict).transpose()?;
+        let averaged = self.averaged().map(|averaged| averaged.state_dict()).transpose()?;
         let tensors = averaged.map(|state| state.tensors).unwrap_or_default();
         Ok(CallbackState { value: json!({ "steps": self.steps }), tensors })
     }
@@ -201,8 +209,9 @@ impl Callback for WeightAveraging {
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
         let steps = crate::exact::count(&state.value["steps"]);
         self.steps = steps.ok_or_else(|| unreadable(OP, &state.value))?;
-        match &mut self.averaged {
+        match &self.averaged {
             Some(averaged) => averaged
+                .borrow_mut()
                 .load_state_dict(&StateDict { tensors: state.tensors, ..StateDict::default() }),
             None => Err(unreadable(OP, &state.value)),
         }

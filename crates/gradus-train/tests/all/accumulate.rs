@@ -7,7 +7,7 @@ use gradus_tensor::rng::{manual_seed, with_default};
 use gradus_tensor::{Array, Device, Error};
 use gradus_train::{
     BackupAndRestore, Callback, EvaluateOptions, FindLrOptions, FitOptions, GradNorm, Lambda,
-    SaveFreq, Trainer, Validation, WeightAveraging,
+    ModelCheckpoint, ModelCheckpointOptions, SaveFreq, Trainer, Validation, WeightAveraging,
 };
 
 use crate::support::{Net, bits, network, points, quiet};
@@ -185,6 +185,66 @@ fn averages_are_measured_and_training_goes_on_with_its_own_weights() {
     assert!(near(last, swa[3]), "{last}");
     let (_, last) = run(&mut WeightAveraging::swa().finalize(false));
     assert_eq!(last, 0.0625);
+}
+
+#[test]
+fn saved_averages_are_those_that_validation_has_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let save = |save_averages: bool, weights: bool| {
+        let path = dir.path().join(format!("{save_averages}-{{epoch}}.safetensors"));
+        let options = ModelCheckpointOptions {
+            save_weights_only: weights,
+            save_averages,
+            ..Default::default()
+        };
+        ModelCheckpoint::new(path.to_str().unwrap(), options)
+    };
+    let (mut trainer, data) = weight(0.25);
+    let mut average = WeightAveraging::swa().start_epoch(1);
+    let (mut averages, mut weights) = (save(true, true).unwrap(), save(false, true).unwrap());
+    let options = FitOptions {
+        validation: Validation::data(&data),
+        ..quiet(3, vec![&mut averages, &mut average, &mut weights])
+    };
+    let history = trainer.fit(&data, options).unwrap();
+    let read = |averages: bool, epoch: usize| {
+        let path = dir.path().join(format!("{averages}-{epoch}.safetensors"));
+        let saved = gradus_tensor::read_safetensors(path).unwrap();
+        f64::from(saved.tensors["weight"].to_vec::<f32>().unwrap()[0])
+    };
+    // Training's own weights halve; those of epoch 1 are no part of the average yet.
+    assert_eq!([1, 2, 3].map(|epoch| read(false, epoch)), [0.5, 0.25, 0.125]);
+    assert_eq!([1, 2, 3].map(|epoch| read(true, epoch)), [0.5, 0.25, 0.1875]);
+    for (epoch, loss) in history.get("val_loss").unwrap().into_iter().enumerate() {
+        assert!((loss - read(true, epoch + 1).powi(2)).abs() < 1e-6, "epoch {epoch}: {loss}");
+    }
+    let error = save(true, false).unwrap_err().to_string();
+    assert!(error.contains("save_averages is true, expected `save_weights_only`"), "{error}");
+    let (mut trainer, data) = weight(0.25);
+    let error = trainer.fit(&data, quiet(1, vec![&mut save(true, true).unwrap()])).unwrap_err();
+    assert!(error.to_string().contains("a `WeightAveraging` among the callbacks"), "{error}");
+}
+
+#[test]
+fn tied_weights_are_averaged_once_and_found_under_every_name() {
+    manual_seed(3);
+    let first = Linear::new(2, 2).unwrap();
+    let mut second = Linear::new(2, 2).unwrap();
+    second.weight = first.weight.clone();
+    let model = Sequential::new().push(first).push(second);
+    let optimizer = Sgd::new(model.parameters(), 0.1);
+    let mut trainer = Trainer::new(model).optimizer(optimizer).loss(CrossEntropyLoss::default());
+    let mut average = WeightAveraging::ema(0.5);
+    let labels = Array::from_vec(vec![0i32, 1, 1, 0], [4]).unwrap();
+    let x = Array::from_vec(vec![0.0f32, 1.0, 2.0, 0.5, -1.0, 1.0, 1.0, 1.0], [4, 2]).unwrap();
+    let data = TensorDataset::pair(x, labels).unwrap();
+    trainer.fit(&data, quiet(3, vec![&mut average])).unwrap();
+    let averages = average.averaged().unwrap().module_state_dict().unwrap();
+    let dict = trainer.model().state_dict().unwrap();
+    let values = |array: &Array| array.to_vec::<f32>().unwrap();
+    for name in ["0.weight", "1.weight"] {
+        assert_eq!(values(&dict[name]), values(&averages["0.weight"]));
+    }
 }
 
 #[test]

@@ -16,9 +16,13 @@ fn parts(files: &Files) -> [PathBuf; 3] {
 
 #[test]
 fn every_damage_of_every_file_is_found() {
+    find_every_damage(&Device::cpu());
+}
+
+pub fn find_every_damage(device: &Device) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.safetensors");
-    let mut trainer = network(&Device::cpu());
+    let mut trainer = network(device);
     trainer.fit(&points(40), quiet(1, Vec::new())).unwrap();
     trainer.save(&path).unwrap();
     let files = Files::at(&path);
@@ -65,26 +69,52 @@ fn backups(dir: &Path) -> Vec<Files> {
     manifests.iter().map(|path| Files::at(path.with_extension("safetensors"))).collect()
 }
 
+/// What may befall a file.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 3] = [
+    ("truncated", |path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    }),
+    ("bit-flipped", |path| {
+        let mut bytes = fs::read(path).unwrap();
+        let at = bytes.len() * 2 / 3;
+        bytes[at] ^= 4;
+        fs::write(path, bytes).unwrap();
+    }),
+    ("missing", |path| fs::remove_file(path).unwrap()),
+];
+
 #[test]
 fn the_backup_before_a_damaged_one_is_used() {
+    use_the_backup_before(&Device::cpu());
+}
+
+pub fn use_the_backup_before(device: &Device) {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, damaged) = (dir.path().join("whole"), dir.path().join("damaged"));
+    let whole = dir.path().join("whole");
     fs::create_dir_all(&whole).unwrap();
-    fs::create_dir_all(&damaged).unwrap();
-    training(&whole, &Device::cpu(), 4, None).unwrap();
-    for (stop, part) in [(10, 0), (16, 1), (22, 2)] {
-        training(&damaged, &Device::cpu(), 4, Some(stop)).unwrap_err();
-        let found = backups(&damaged);
-        assert_eq!(found.len(), 2, "the two newest are kept");
-        let newest = &parts(&found[1])[part];
-        let bytes = fs::read(newest).unwrap();
-        fs::write(newest, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(found[1].verify().is_err() && found[0].verify().is_ok());
+    training(&whole, device, 4, None).unwrap();
+    for (name, damage) in DAMAGES {
+        let damaged = dir.path().join(name);
+        fs::create_dir_all(&damaged).unwrap();
+        // Weights, tensors, manifest.
+        for (stop, part) in [(10, 0), (16, 1), (22, 2)] {
+            training(&damaged, device, 4, Some(stop)).unwrap_err();
+            let found = backups(&damaged);
+            assert_eq!(found.len(), 2, "the two newest are kept");
+            let file = &parts(&found[1])[part];
+            damage(file);
+            let error = found[1].verify().expect_err(name).to_string();
+            assert!(error.contains(&*file.to_string_lossy()), "{name}: {error}");
+            found[0].verify().unwrap();
+        }
+        training(&damaged, device, 4, None).unwrap();
+        same(&whole, &damaged);
+        let restored = fs::read_to_string(damaged.join("restored")).unwrap();
+        assert_eq!(restored, "backup-000000000018.json\n", "{name}");
     }
-    training(&damaged, &Device::cpu(), 4, None).unwrap();
-    same(&whole, &damaged);
-    let restored = fs::read_to_string(damaged.join("restored")).unwrap();
-    assert_eq!(restored, "backup-000000000018.json\n");
 }
 
 #[test]

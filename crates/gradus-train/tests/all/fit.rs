@@ -262,6 +262,32 @@ fn mistakes_are_named_with_their_cure() {
 }
 
 #[test]
+fn a_model_that_ends_with_what_its_loss_applies_is_told_so() {
+    use gradus_nn::{BceWithLogitsLoss, LogSoftmax, NllLoss, Sequential, Sigmoid, Softmax};
+    let run = |mut trainer: Trainer<Supervised<Sequential>>, data: &TensorDataset| {
+        let out = Shared::default();
+        let mut lines = ProgressBar::to_writer(out.clone());
+        trainer.fit(data, FitOptions { batch_size: 5, ..quiet(2, vec![&mut lines]) }).unwrap();
+        let text = String::from_utf8(out.0.borrow().clone()).unwrap();
+        text.lines().filter(|line| line.contains("applies it again")).count()
+    };
+    let classes = || Sequential::new().push(Linear::new(2, 3).unwrap());
+    let train = |model: Sequential| {
+        let optimizer = Sgd::new(model.parameters(), 0.1);
+        Trainer::new(model).optimizer(optimizer)
+    };
+    let twice = train(classes().push(Softmax { dim: -1 })).loss(CrossEntropyLoss::default());
+    assert_eq!(run(twice, &points(20)), 1);
+    assert_eq!(run(train(classes()).loss(CrossEntropyLoss::default()), &points(20)), 0);
+    let logs = train(classes().push(LogSoftmax { dim: -1 })).loss(NllLoss::default());
+    assert_eq!(run(logs, &points(20)), 0);
+    let (_, data) = line(5, 0.0);
+    let one = || Sequential::new().push(Linear::new(1, 1).unwrap());
+    let twice = train(one().push(Sigmoid)).loss(BceWithLogitsLoss::default());
+    assert_eq!(run(twice, &data), 1);
+}
+
+#[test]
 fn evaluation_leaves_training_modes_as_they_were() {
     let data = points(20);
     let mut trainer = network(&Device::cpu());

@@ -9,7 +9,8 @@ use gradus_optim::Sgd;
 use gradus_tensor::{Array, Device};
 use gradus_train::{EvaluateOptions, FitOptions, Trainer, Validation};
 
-use crate::resume::{same, training};
+use crate::corruption::{find_every_damage, use_the_backup_before};
+use crate::resume::{kill_at_random, same, training};
 use crate::support::{network, points, quiet};
 
 /// A GPU; `None`, said aloud, where there is no adapter and none is required.
@@ -39,6 +40,20 @@ fn an_aborted_training_on_a_gpu_goes_on_bit_for_bit() {
     }
     training(&aborted, &device, 4, None).unwrap();
     same(&whole, &aborted);
+}
+
+#[test]
+fn a_training_on_a_gpu_killed_at_random_ends_as_one_left_alone() {
+    let Some(device) = gpu() else { return };
+    // A process that opens a device needs seconds, not milliseconds, to its first backup.
+    kill_at_random(&device, 24, 8, std::time::Duration::from_millis(1500));
+}
+
+#[test]
+fn checkpoints_of_a_gpu_are_checked_and_the_one_before_a_damaged_one_is_used() {
+    let Some(device) = gpu() else { return };
+    find_every_damage(&device);
+    use_the_backup_before(&device);
 }
 
 #[test]

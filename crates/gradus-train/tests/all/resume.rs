@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gradus_tensor::rng::Generator;
@@ -29,7 +29,7 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
         .delete_checkpoint(false);
     let mut stop = EarlyStopping::new(EarlyStoppingOptions {
         monitor: "accuracy".into(),
-        patience: 6,
+        patience: epochs.max(EPOCHS) / 2,
         restore_best_weights: true,
         ..Default::default()
     });
@@ -130,56 +130,83 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned()
 }
 
-/// Where the training of a child process writes.
+/// Where the training of a child process writes, for how many epochs, and on which device.
 const DIR: &str = "GRADUS_TEST_RESUME_DIR";
+const LENGTH: &str = "GRADUS_TEST_RESUME_EPOCHS";
+const DEVICE: &str = "GRADUS_TEST_RESUME_DEVICE";
 
-/// Not a test by itself: what the child processes of the next one run.
+/// Not a test by itself: what the child processes of the next ones run.
 #[test]
 fn child() {
-    if let Some(dir) = std::env::var_os(DIR) {
-        training(Path::new(&dir), &Device::cpu(), EPOCHS, None).unwrap();
-    }
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    let epochs = std::env::var(LENGTH).unwrap().parse().unwrap();
+    let device = match std::env::var(DEVICE).unwrap().as_str() {
+        "cpu" => Device::cpu(),
+        _ => Device::gpu().unwrap(),
+    };
+    training(Path::new(&dir), &device, epochs, None).unwrap();
 }
 
-#[test]
-fn a_training_killed_at_random_ends_as_one_left_alone() {
-    const KILLS: usize = 14;
+fn start(dir: &Path, device: &Device, epochs: usize) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "resume::child", "--test-threads=1"])
+        .env(DIR, dir)
+        .env(LENGTH, epochs.to_string())
+        .env(DEVICE, if device.is_cpu() { "cpu" } else { "gpu" })
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The name of the newest backup; names sort by age.
+fn newest(dir: &Path) -> Option<std::ffi::OsString> {
+    let files = fs::read_dir(dir.join("backup")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let manifests = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    manifests.filter_map(|path| Some(path.file_name()?.to_owned())).max()
+}
+
+/// Kills a training `kills` times with SIGKILL at random points, every second time not before it
+/// has come further than the one before; then lets it end, and compares what it leaves with what
+/// an uninterrupted one does.
+pub fn kill_at_random(device: &Device, epochs: usize, kills: usize, spread: Duration) {
     let dir = tempfile::tempdir().unwrap();
     let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
     fs::create_dir_all(&whole).unwrap();
     fs::create_dir_all(&killed).unwrap();
-    training(&whole, &Device::cpu(), EPOCHS, None).unwrap();
+    training(&whole, device, epochs, None).unwrap();
 
-    let start = || {
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "resume::child", "--test-threads=1"])
-            .env(DIR, &killed)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let delays = Generator::new(2).uniform(KILLS);
     let mut interrupted = 0;
-    for delay in delays {
+    for (i, part) in Generator::new(2).uniform(kills).into_iter().enumerate() {
+        let before = newest(&killed);
+        let mut child = start(&killed, device, epochs);
+        if i % 2 == 1 {
+            while child.try_wait().unwrap().is_none() && newest(&killed) <= before {
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        }
         // Backups come every few milliseconds: any moment of them may be hit.
-        let mut child = start();
-        std::thread::sleep(Duration::from_micros(5_000 + (delay * 120_000.0) as u64));
+        std::thread::sleep(spread.mul_f32(part));
         child.kill().unwrap();
         interrupted += usize::from(!child.wait().unwrap().success());
         if killed.join("final").exists() {
             break;
         }
     }
-    assert!(interrupted > 0, "every child was faster than its end");
+    assert!(interrupted > kills / 2, "{interrupted} of {kills} were killed before their end");
     // Once more, from what the last one left, to the end.
-    let done = start().wait_with_output().unwrap();
+    let done = start(&killed, device, epochs).wait_with_output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     same(&whole, &killed);
     let restored = fs::read_to_string(killed.join("restored")).unwrap_or_default();
     assert!(restored.contains("backup-"), "nothing was gone on from");
     // Two backups of three files, and nothing that a kill has left.
     assert_eq!(fs::read_dir(killed.join("backup")).unwrap().count(), 6);
+}
+
+#[test]
+fn a_training_killed_at_random_ends_as_one_left_alone() {
+    kill_at_random(&Device::cpu(), 60, 24, Duration::from_millis(60));
 }
 
 #[test]

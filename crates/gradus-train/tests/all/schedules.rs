@@ -25,10 +25,11 @@ pub fn composed() -> SequentialLr {
 
 type Make = fn() -> LrSchedule;
 
-const SCHEDULES: [(&str, Make); 7] = [
+const SCHEDULES: [(&str, Make); 8] = [
     ("one cycle", || LrSchedule::per_batch(OneCycleLr::new(0.05, STEPS))),
     ("composed", || LrSchedule::per_batch(composed())),
     ("restarts", || LrSchedule::per_batch(CosineAnnealingWarmRestarts::new(5))),
+    ("time", || LrSchedule::by_time(CosineAnnealingWarmRestarts::new(1).t_mult(2))),
     ("cyclic", || LrSchedule::per_batch(CyclicLr::new(1e-3, 1e-2).step_size_up(3))),
     ("step", || LrSchedule::per_epoch(StepLr::new(2).gamma(0.3))),
     ("cosine", || LrSchedule::per_epoch(CosineAnnealingLr::new(4))),
@@ -112,6 +113,12 @@ fn every_batch_has_the_rate_of_the_schedule() {
     assert_eq!(rates(&mut schedule, 5, 1), preview(&composed(), 0.5, 15).unwrap());
     let mut schedule = LrSchedule::per_epoch(ExponentialLr::new(0.5));
     assert_eq!(rates(&mut schedule, 2, 1), [0.5, 0.5, 0.5, 0.25, 0.25, 0.25]);
+    // A third of an epoch each, from one restart to the next.
+    let mut schedule = LrSchedule::by_time(CosineAnnealingWarmRestarts::new(1));
+    let third = [0.0, 1.0, 2.0].map(|t| 0.25 * (1.0 + (std::f64::consts::PI * t / 3.0).cos()));
+    let seen = rates(&mut schedule, 2, 1);
+    let expected = third.iter().cycle();
+    assert!(seen.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{seen:?}");
     // Groups of two batches, and one that is left over, take a step each.
     let mut schedule = LrSchedule::per_batch(ExponentialLr::new(0.5));
     assert_eq!(rates(&mut schedule, 2, 2), [0.5, 0.5, 0.25, 0.125, 0.125, 0.0625]);
@@ -127,6 +134,9 @@ fn a_second_training_goes_on_with_the_schedule() {
         seen.extend(history.get("learning_rate").unwrap());
     }
     assert_eq!(seen, [0.5, 0.25, 0.125, 0.0625]);
+    let mut steps = LrSchedule::by_time(StepLr::new(2));
+    let error = trainer.fit(&data, quiet(1, vec![&mut steps])).unwrap_err().to_string();
+    assert!(error.contains("StepLR") && error.contains("rates follow"), "{error}");
     // A schedule that cannot begin says so, and says so again.
     let mut wrong = LrSchedule::per_epoch(StepLr::new(0));
     for text in ["StepLR", "used up"] {
