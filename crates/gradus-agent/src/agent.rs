@@ -49,6 +49,14 @@ pub trait Agent<O>: Persist {
     /// As [`Agent::act`].
     fn best(&self, observation: &O, mask: Option<&[bool]>) -> Result<i64>;
 
+    /// The best actions of many observations, where one pass through a network serves for all.
+    ///
+    /// # Errors
+    /// As [`Agent::act`].
+    fn best_of_all(&self, observations: &[(&O, Option<&[bool]>)]) -> Result<Vec<i64>> {
+        observations.iter().map(|(observation, mask)| self.best(observation, *mask)).collect()
+    }
+
     /// Learns from a transition. They come in order.
     ///
     /// # Errors

@@ -20,14 +20,19 @@
 //! | [`wrappers`] | time limits, statistics, one-hot, normalisation, frame stacks, … |
 //! | [`vector`] | many environments at once, in turn or in threads |
 //! | [`tabular`] | Q-learning, SARSA, double Q, n-step, Q(λ), Dyna-Q, value and policy iteration |
+//! | `deep` | DQN, double, dueling, noisy, C51, QR-DQN, Rainbow; with the feature of that name |
+//! | [`replay`] | memories: uniform, prioritised, n steps |
 //! | [`run`] | training as a sequence of events, evaluation, files that resume exactly |
 //! | [`rng`] | NumPy's generator, bit for bit |
 
 mod agent;
+#[cfg(feature = "deep")]
+pub mod deep;
 pub mod env;
 pub mod envs;
 pub mod persist;
 pub mod render;
+pub mod replay;
 pub mod rng;
 pub mod run;
 mod schedule;

@@ -36,4 +36,6 @@ pub use policy::Policy;
 pub use q_lambda::{QLambda, QLambdaRule};
 pub use q_learning::{QLearning, QLearningRule};
 pub use q_table::QTable;
+#[cfg(feature = "deep")]
+pub(crate) use q_table::first_best;
 pub use sarsa::{Sarsa, SarsaRule};

@@ -112,11 +112,11 @@ fn the_check_finds_what_is_wrong() -> Result<()> {
 #[test]
 fn wrong_calls_are_typed_errors() -> Result<()> {
     fn check<E: Env<Action = i64>>(mut env: E, outside: i64) -> Result<()> {
-        let early = env.step(0).err().expect("no reset yet");
+        let early = env.step(0).expect_err("no reset yet");
         assert!(matches!(early.kind(), Kind::Order { .. }), "{early}");
         env.reset(1)?;
         for action in [-1, outside] {
-            let error = env.step(action).err().expect("no such action");
+            let error = env.step(action).expect_err("no such action");
             assert!(matches!(error.kind(), Kind::Argument { name: "action", .. }), "{error}");
         }
         env.step(0).map(drop)
