@@ -77,6 +77,16 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
         &self.online
     }
 
+    /// The network that targets come from.
+    pub fn target_network(&self) -> &QNetwork {
+        &self.target
+    }
+
+    /// The network's form and the loss.
+    pub fn objective(&self) -> &O {
+        &self.objective
+    }
+
     /// The memory.
     pub fn replay(&self) -> &Replay {
         &self.replay
