@@ -255,6 +255,14 @@ pub enum Kind {
         /// Names that the file has and the model has not.
         unexpected: Vec<String>,
     },
+    /// A call that came before another one that it needs.
+    #[error("{op}: {rule}")]
+    Order {
+        /// The operation.
+        op: &'static str,
+        /// What must be called first.
+        rule: &'static str,
+    },
     /// A graph that cannot be differentiated as asked.
     #[error("{op}: {rule}")]
     Autograd {

@@ -37,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gradus-nn",
             "gradus-optim",
             "gradus-tensor",
+            "gradus-train",
         ],
     ),
     (

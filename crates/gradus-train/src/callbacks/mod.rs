@@ -31,6 +31,6 @@ pub use monitor::MonitorMode;
 pub use progress::ProgressBar;
 pub use reduce_lr::{ReduceLrOnPlateau, ReduceLrOptions};
 pub use run_dir::RunDir;
-pub use tensorboard::{Event, EventValue, TensorBoard, UpdateFreq, read_events};
+pub use tensorboard::{Event, EventValue, EventWriter, TensorBoard, UpdateFreq, read_events};
 pub use terminate_on_nan::TerminateOnNan;
 pub use weight_averaging::WeightAveraging;

@@ -11,7 +11,7 @@ use gradus_tensor::Result;
 use self::message::Histogram;
 pub use self::message::{Event, EventValue};
 use self::record::Writer;
-pub use self::record::read_events;
+pub use self::record::{Writer as EventWriter, read_events};
 use crate::callback::Callback;
 use crate::context::Context;
 use crate::logs::Logs;
@@ -106,7 +106,7 @@ impl TensorBoard {
 fn writer(slot: &mut Option<Writer>, dir: impl FnOnce() -> PathBuf) -> Result<&mut Writer> {
     match slot {
         Some(writer) => Ok(writer),
-        None => Ok(slot.insert(Writer::create(&dir())?)),
+        None => Ok(slot.insert(Writer::create(dir())?)),
     }
 }
 

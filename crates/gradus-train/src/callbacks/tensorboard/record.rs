@@ -22,9 +22,20 @@ fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(MASK)
 }
 
-/// An event file that grows.
+/// An event file that grows, for loops that are no `fit`.
+///
+/// ```
+/// use gradus_train::{EventWriter, read_events};
+/// # let dir = tempfile::tempdir().map_err(|e| gradus_tensor::Error::io("temp", e))?;
+/// let mut writer = EventWriter::create(dir.path())?;
+/// writer.scalar(10, "episode/reward", 0.5)?;
+/// writer.flush()?;
+/// let events = read_events(writer.path())?;
+/// assert_eq!((events[1].step, events[1].values[0].0.as_str()), (10, "episode/reward"));
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Writer {
+pub struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
 }
@@ -33,7 +44,12 @@ pub(super) struct Writer {
 static FILES: AtomicU64 = AtomicU64::new(0);
 
 impl Writer {
-    pub(super) fn create(dir: &Path) -> Result<Self> {
+    /// A new file in a directory, which is made if it is missing.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn create(dir: impl AsRef<Path>) -> Result<Self> {
+        let dir = dir.as_ref();
         fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let (seconds, process) = (now() as u64, std::process::id());
@@ -45,6 +61,19 @@ impl Writer {
         writer.write(&Event { wall_time: now(), file_version, ..Event::default() })?;
         writer.flush()?;
         Ok(writer)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a number.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn scalar(&mut self, step: i64, tag: &str, value: f64) -> Result<()> {
+        self.add(step, tag, EventValue::Scalar(value as f32))
     }
 
     pub(super) fn add(&mut self, step: i64, tag: &str, value: EventValue) -> Result<()> {
@@ -62,7 +91,11 @@ impl Writer {
         written.map_err(|error| Error::io(&self.path, error))
     }
 
-    pub(super) fn flush(&mut self) -> Result<()> {
+    /// Writes out what is held back.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(|error| Error::io(&self.path, error))
     }
 }

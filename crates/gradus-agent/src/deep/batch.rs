@@ -1,0 +1,63 @@
+//! Transitions as tensors.
+
+use gradus_autodiff::{Device, Tensor};
+use gradus_tensor::Result;
+
+use crate::replay::Replay;
+
+/// Drawn transitions.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[N, D]`.
+    pub observations: Tensor,
+    /// `[N, 1]`, integers.
+    pub actions: Tensor,
+    /// `[N]`.
+    pub rewards: Tensor,
+    /// `[N, D]`.
+    pub next_observations: Tensor,
+    /// `[N]`: γⁿ, or 0 where nothing follows.
+    pub discounts: Tensor,
+    /// `[N, A]`: 0 where an action is allowed next, far below where not; none where all are.
+    pub allowed: Option<Tensor>,
+}
+
+/// Added to the values of actions that are not allowed. Finite, so that 0 times it is 0.
+const FORBIDDEN: f32 = -1e9;
+
+impl Batch {
+    /// The transitions at these places.
+    ///
+    /// # Errors
+    /// `Kind::OutOfMemory`, `Kind::DeviceLost`.
+    pub fn of(replay: &Replay, places: &[usize], device: &Device) -> Result<Self> {
+        let (n, width) = (places.len(), replay.width());
+        let on = |tensor: Tensor| tensor.to(device);
+        let rows = |row: &dyn Fn(usize) -> Vec<f32>| -> Vec<f32> {
+            places.iter().flat_map(|&place| row(place)).collect()
+        };
+        let numbers = |f: &dyn Fn(usize) -> f32| -> Vec<f32> {
+            places.iter().map(|&place| f(place)).collect()
+        };
+        let observations = rows(&|place| replay.observation(place).to_vec());
+        let next_observations = rows(&|place| replay.next_observation(place).to_vec());
+        let actions: Vec<i64> = places.iter().map(|&p| i64::from(replay.action(p))).collect();
+        let masks: Vec<f32> = places
+            .iter()
+            .filter_map(|&place| replay.next_mask(place))
+            .flat_map(|mask| mask.iter().map(|&ok| if ok { 0.0 } else { FORBIDDEN }))
+            .collect();
+        let allowed = match masks.len() {
+            0 => None,
+            length => Some(on(Tensor::from_vec(masks, [n, length / n])?)?),
+        };
+        Ok(Batch {
+            observations: on(Tensor::from_vec(observations, [n, width])?)?,
+            actions: on(Tensor::from_vec(actions, [n, 1])?)?,
+            rewards: on(Tensor::from_vec(numbers(&|p| replay.reward(p)), [n])?)?,
+            next_observations: on(Tensor::from_vec(next_observations, [n, width])?)?,
+            discounts: on(Tensor::from_vec(numbers(&|p| replay.discount(p)), [n])?)?,
+            allowed,
+        })
+    }
+}
