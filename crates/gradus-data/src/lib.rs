@@ -27,9 +27,11 @@ mod order;
 #[cfg(not(target_family = "wasm"))]
 mod prefetch;
 mod tensor_dataset;
+mod transform;
 
 pub use csv::{CsvOptions, Missing, Table, read_csv};
 pub use dataset::Dataset;
 pub use idx::read_idx;
 pub use loader::{Batches, DataLoader, Loader, Pairs};
 pub use tensor_dataset::TensorDataset;
+pub use transform::{Lambda, SampleKey, Transform};
