@@ -16,22 +16,42 @@
 //! # Ok::<(), gradus_tensor::Error>(())
 //! ```
 
+mod column;
+mod convert;
 pub mod csv;
 mod dataset;
 pub mod datasets;
 mod files;
 mod gather;
 pub mod idx;
+mod imbalance;
+mod labels;
 mod loader;
-mod order;
-#[cfg(not(target_family = "wasm"))]
-mod prefetch;
+mod preprocessing;
+mod random;
+mod samplers;
+mod splits;
 mod tensor_dataset;
 mod transform;
 
+pub use column::{Categorical, Column, ColumnType};
+pub use convert::ToFloat;
 pub use csv::{CsvOptions, Missing, Table, read_csv};
 pub use dataset::Dataset;
 pub use idx::read_idx;
-pub use loader::{Batches, DataLoader, Loader, Pairs};
+pub use imbalance::{
+    RandomOverSampler, RandomUnderSampler, Smote, Strategy, class_counts, class_weights,
+    sample_weights,
+};
+pub use loader::{Batches, DataLoader, Loader, Pairs, Position};
+pub use preprocessing::{
+    DropCategory, Impute, LabelEncoder, MinMaxScaler, Normalization, OneHotEncoder, OrdinalEncoder,
+    RobustScaler, Saved, SimpleImputer, StandardScaler, Unknown,
+};
+pub use samplers::{
+    DistributedSampler, RandomSampler, Sampler, SequentialSampler, StratifiedSampler,
+    SubsetRandomSampler, WeightedRandomSampler,
+};
+pub use splits::{Fold, KFold, Portion, StratifiedKFold, TrainTestSplit, train_test_split};
 pub use tensor_dataset::TensorDataset;
 pub use transform::{Lambda, SampleKey, Transform};
