@@ -4,6 +4,8 @@
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
+use crate::data;
+
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
 
@@ -13,6 +15,8 @@ pub enum Amount {
     Flops(f64),
     /// Bytes read and written at least.
     Bytes(f64),
+    /// Samples delivered.
+    Samples(f64),
     /// Neither is a sensible measure.
     Unknown,
 }
@@ -35,6 +39,11 @@ const fn workload(
     prepare: fn(&Device) -> Result<Run>,
 ) -> Workload {
     Workload { name, amount, most_runs: usize::MAX, prepare }
+}
+
+/// A workload of seconds.
+const fn few(name: &'static str, amount: Amount, prepare: fn(&Device) -> Result<Run>) -> Workload {
+    Workload { name, amount, most_runs: 5, prepare }
 }
 
 /// Multiply-adds of one training step of a batch: forward, weight and input gradients.
@@ -71,6 +80,9 @@ pub static ALL: &[Workload] = &[
     workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
     workload("cnn", Amount::Flops(CNN_FLOPS), cnn),
     workload("dqn_tiny", Amount::Unknown, dqn_tiny),
+    workload("loader", Amount::Samples(data::FASHION), data::loader),
+    few("image_folder", Amount::Samples(data::PICTURES), data::image_folder),
+    few("image_decode", Amount::Samples(data::PICTURES), data::image_decode),
     Workload {
         name: "fashion_epoch",
         amount: Amount::Unknown,
