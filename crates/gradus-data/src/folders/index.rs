@@ -28,6 +28,11 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// A file and the number of its class.
+type File = (PathBuf, i64);
+/// A folder's name and path.
+type Folder = (String, PathBuf);
+
 /// The samples of a directory.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
@@ -60,7 +65,7 @@ impl Index {
         let aside = (options.validation_split.unwrap_or(0.0) * files.len() as f64) as usize;
         let (training, validation) = order.split_at(files.len() - aside);
         let part = if options.subset == Some(Part::Validation) { validation } else { training };
-        let mut files: Vec<(PathBuf, i64)> = part.iter().map(|&at| files[at].clone()).collect();
+        let mut files: Vec<File> = part.iter().map(|&at| files[at].clone()).collect();
         let mut skipped = Vec::new();
         if options.on_error == OnError::Skip {
             // Divided first, so that a bad file moves no other from one part to the other.
@@ -121,10 +126,7 @@ impl Index {
 }
 
 /// What `read` says about each file; on as many threads as there are processors.
-fn problems(
-    files: &[(PathBuf, i64)],
-    read: &(dyn Fn(&Path) -> Result<()> + Sync),
-) -> Vec<Option<String>> {
+fn problems(files: &[File], read: &(dyn Fn(&Path) -> Result<()> + Sync)) -> Vec<Option<String>> {
     let problems = Mutex::new(vec![None; files.len()]);
     let next = AtomicUsize::new(0);
     let work = || loop {
@@ -136,7 +138,7 @@ fn problems(
     };
     thread::scope(|scope| {
         for _ in 1..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(&work);
+            scope.spawn(work);
         }
         work();
     });
@@ -148,7 +150,7 @@ fn listed(
     directory: &Path,
     options: &FolderOptions,
     extensions: &[&str],
-) -> Result<(Vec<String>, Vec<(PathBuf, i64)>)> {
+) -> Result<(Vec<String>, Vec<File>)> {
     let walk = Walk { extensions, follow_links: options.follow_links };
     if options.labels != FolderLabels::Inferred {
         let mut paths = Vec::new();
@@ -214,7 +216,7 @@ impl Walk<'_> {
     }
 
     /// Folders by name and files of a folder, without hidden ones.
-    fn entries(&self, folder: &Path) -> Result<(Vec<(String, PathBuf)>, Vec<PathBuf>)> {
+    fn entries(&self, folder: &Path) -> Result<(Vec<Folder>, Vec<PathBuf>)> {
         let (mut folders, mut files) = (Vec::new(), Vec::new());
         let failed = |error| Error::io(folder, error);
         for entry in fs::read_dir(folder).map_err(failed)? {

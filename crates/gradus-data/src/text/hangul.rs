@@ -60,7 +60,7 @@ fn joined(last: char, next: char) -> Option<char> {
         return char::from_u32(FIRST + (initial * N_VOWELS + vowel) * N_FINALS);
     }
     let consonant = next.wrapping_sub(FINALS);
-    let open = (FIRST..=LAST).contains(&last) && (last - FIRST) % N_FINALS == 0;
+    let open = (FIRST..=LAST).contains(&last) && (last - FIRST).is_multiple_of(N_FINALS);
     if open && (1..N_FINALS).contains(&consonant) {
         return char::from_u32(last + consonant);
     }

@@ -86,10 +86,10 @@ fn scalers_agree() {
         match name {
             "standard" => check_scaler!(standard, StandardScaler, case),
             "standard_mean" => {
-                check_scaler!(standard.with_std(false), StandardScaler, case)
+                check_scaler!(standard.with_std(false), StandardScaler, case);
             }
             "standard_std" => {
-                check_scaler!(standard.with_mean(false), StandardScaler, case)
+                check_scaler!(standard.with_mean(false), StandardScaler, case);
             }
             "min_max" => check_scaler!(min_max, MinMaxScaler, case),
             "min_max_range" => {

@@ -3,6 +3,7 @@
 mod datasets;
 mod folders;
 mod golden;
+mod gpu;
 mod imbalance;
 mod loader;
 mod preprocessing;

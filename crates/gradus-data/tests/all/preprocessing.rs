@@ -51,7 +51,7 @@ proptest! {
         prop_assert!(classes.windows(2).all(|pair| pair[0] < pair[1]));
         let dropped = if drop { DropCategory::First } else { DropCategory::None };
         let mut one_hot = OneHotEncoder::default().drop(dropped);
-        let codes = one_hot.fit_transform(&[column.clone()]).expect("fits");
+        let codes = one_hot.fit_transform(std::slice::from_ref(&column)).expect("fits");
         prop_assert_eq!(one_hot.inverse_transform(&codes).expect("codes"), [column]);
         prop_assert_eq!(codes.shape().dims()[1], classes.len() - usize::from(drop));
     }
