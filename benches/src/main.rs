@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "the lines are the result")]
 
 mod against;
+mod data;
 mod measure;
 mod profile;
 mod workloads;

@@ -5,6 +5,8 @@ use gradus::autodiff::Capture;
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
+use crate::data;
+
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
 
@@ -14,6 +16,8 @@ pub enum Amount {
     Flops(f64),
     /// Bytes read and written at least.
     Bytes(f64),
+    /// Samples delivered.
+    Samples(f64),
     /// Neither is a sensible measure.
     Unknown,
 }
@@ -36,6 +40,11 @@ const fn workload(
     prepare: fn(&Device) -> Result<Run>,
 ) -> Workload {
     Workload { name, amount, most_runs: usize::MAX, prepare }
+}
+
+/// A workload of seconds.
+const fn few(name: &'static str, amount: Amount, prepare: fn(&Device) -> Result<Run>) -> Workload {
+    Workload { name, amount, most_runs: 5, prepare }
 }
 
 /// Multiply-adds of one training step of a batch: forward, weight and input gradients.
@@ -78,6 +87,9 @@ pub static ALL: &[Workload] = &[
     workload("cnn_captured", Amount::Flops(CNN_FLOPS), |d| cnn(d, true)),
     workload("dqn_tiny", Amount::Unknown, |d| dqn_tiny(d, false)),
     workload("dqn_tiny_captured", Amount::Unknown, |d| dqn_tiny(d, true)),
+    workload("loader", Amount::Samples(data::FASHION), data::loader),
+    few("image_folder", Amount::Samples(data::PICTURES), data::image_folder),
+    few("image_decode", Amount::Samples(data::PICTURES), data::image_decode),
     Workload {
         name: "fashion_epoch",
         amount: Amount::Unknown,

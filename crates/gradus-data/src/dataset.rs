@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use gradus_tensor::{Array, Kind, Result};
 
+use crate::convert::ToFloat;
+
 /// Samples with numbers `0..len()`, each made of the same columns (`x`, `y` …).
 ///
 /// A batch is fetched with one call, so that an implementation can gather rows with plain copies
@@ -44,6 +46,21 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// `Kind::Index` for an index outside `0..len()`; whatever reading the samples can cause.
     fn fetch(&self, indices: &[usize]) -> Result<Vec<Array>>;
+
+    /// As [`fetch`](Dataset::fetch), with those bytes left as bytes that `fetch` makes floats of.
+    /// A loader on a GPU moves a quarter of the memory this way, and converts there.
+    ///
+    /// # Errors
+    /// As [`fetch`](Dataset::fetch).
+    fn fetch_stored(&self, indices: &[usize]) -> Result<Vec<Array>> {
+        self.fetch(indices)
+    }
+
+    /// What makes of a column of `fetch_stored` that of `fetch`; nothing for columns that are
+    /// equal, as are those past the end of the list.
+    fn conversions(&self) -> Vec<Option<ToFloat>> {
+        Vec::new()
+    }
 }
 
 impl<D: Dataset + ?Sized> Dataset for Arc<D> {
@@ -57,6 +74,14 @@ impl<D: Dataset + ?Sized> Dataset for Arc<D> {
 
     fn fetch(&self, indices: &[usize]) -> Result<Vec<Array>> {
         (**self).fetch(indices)
+    }
+
+    fn fetch_stored(&self, indices: &[usize]) -> Result<Vec<Array>> {
+        (**self).fetch_stored(indices)
+    }
+
+    fn conversions(&self) -> Vec<Option<ToFloat>> {
+        (**self).conversions()
     }
 }
 

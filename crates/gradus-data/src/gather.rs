@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use gradus_tensor::{Array, CpuBuffer, DType, Layout, Result, Shape, Storage};
 
+use crate::convert::ToFloat;
+
 const CACHE_LINE: usize = 64;
 
 /// The rows of `source` (dense, in host memory), as they are stored.
@@ -20,20 +22,17 @@ pub(crate) fn gather(source: &Array, rows: &[usize]) -> Result<Array> {
     Ok(finish(out, source, rows.len(), source.dtype()))
 }
 
-/// The rows of a `uint8` array as `float32`, multiplied by `scale`.
-pub(crate) fn gather_scaled(source: &Array, rows: &[usize], scale: f32) -> Result<Array> {
-    debug_assert_eq!(source.dtype(), DType::U8, "only bytes are scaled while gathering");
+/// The rows of a `uint8` array as `float32`.
+pub(crate) fn gather_converted(source: &Array, rows: &[usize], to: &ToFloat) -> Result<Array> {
+    to.check(source)?;
     let size = row_elems(source);
     let mut out = CpuBuffer::new(rows.len() * size * DType::F32.size())?;
     if size > 0 {
         let bytes = stored(source);
         touch(bytes, rows, size);
         let floats: &mut [f32] = bytemuck::cast_slice_mut(out.bytes_mut());
-        for (to, &row) in floats.chunks_exact_mut(size).zip(rows) {
-            // A loop without branches or bounds checks: the compiler makes SIMD of it.
-            for (value, &byte) in to.iter_mut().zip(&bytes[row * size..][..size]) {
-                *value = f32::from(byte) * scale;
-            }
+        for (floats, &row) in floats.chunks_exact_mut(size).zip(rows) {
+            to.row(&bytes[row * size..][..size], floats);
         }
     }
     Ok(finish(out, source, rows.len(), DType::F32))
@@ -65,7 +64,7 @@ fn row_elems(source: &Array) -> usize {
 }
 
 /// The bytes from the array's first element on.
-fn stored(source: &Array) -> &[u8] {
+pub(crate) fn stored(source: &Array) -> &[u8] {
     let bytes = source.cpu_buffer().map(|buffer| buffer.bytes()).unwrap_or_default();
     &bytes[source.layout().offset() * source.dtype().size()..]
 }

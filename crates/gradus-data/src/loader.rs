@@ -1,22 +1,27 @@
 //! `DataLoader`: batches of a dataset, in order or shuffled, fetched ahead, on a device.
 
-use std::any::Any;
+#[cfg(not(target_family = "wasm"))]
+mod ahead;
+mod batches;
+mod job;
+
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use gradus_tensor::{Array, Device, Error, Kind, Operand, Problem, Result};
+use gradus_tensor::{Array, Device, Error, Result};
 
-use crate::dataset::Dataset;
-use crate::order::Order;
-#[cfg(not(target_family = "wasm"))]
-use crate::prefetch::Ahead;
+pub use self::batches::{Batches, Pairs};
+use self::job::{Job, repeats};
+use crate::convert::ToFloat;
+use crate::dataset::{Dataset, check_indices};
+use crate::samplers::{RandomSampler, Sampler, SequentialSampler};
+use crate::transform::Transform;
 
 const OP: &str = "data_loader";
 const DEFAULT_PREFETCH: usize = 2;
+const DEFAULT_WORKERS: usize = 1;
 
 /// The loader of raw arrays.
 pub type DataLoader = Loader<Array>;
@@ -27,9 +32,10 @@ pub type DataLoader = Loader<Array>;
 /// `T` is what the batches are made of: [`Array`] in this crate (under the name [`DataLoader`]),
 /// any type made from an array in layers above.
 ///
-/// The order depends on seed and epoch alone. On native targets one background thread fetches up
-/// to [`prefetch`](Loader::prefetch) batches ahead; it changes when work is done, never the
-/// batches. The move to a device happens in the consumer's thread.
+/// The order and the random numbers of transforms depend on seed, epoch and sample alone. On native
+/// targets [`num_workers`](Loader::num_workers) threads fetch up to [`prefetch`](Loader::prefetch)
+/// batches ahead; they change when work is done, never the batches. The move to a device happens in
+/// the consumer's thread.
 ///
 /// ```
 /// use gradus_data::{DataLoader, TensorDataset};
@@ -51,15 +57,30 @@ pub type DataLoader = Loader<Array>;
 pub struct Loader<T> {
     dataset: Arc<dyn Dataset>,
     batch_size: usize,
-    order: Order,
+    sampler: Arc<dyn Sampler>,
+    /// The seed of the transforms.
+    seed: u64,
     drop_last: bool,
     prefetch: usize,
+    workers: usize,
+    transforms: Vec<Arc<dyn Transform>>,
+    conversions: Vec<(usize, ToFloat)>,
+    on_device: Vec<Arc<dyn Transform>>,
     device: Option<Device>,
     /// The epoch of the next iteration.
     epoch: AtomicU64,
     /// Batches that the next iteration leaves out at its start.
     skip: AtomicUsize,
     convert: PhantomData<fn() -> T>,
+}
+
+/// A place in the sequence of batches: before batch `batch` of epoch `epoch`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// The number of the epoch.
+    pub epoch: u64,
+    /// The number of the batch in its epoch.
+    pub batch: usize,
 }
 
 impl<T> Loader<T> {
@@ -69,9 +90,14 @@ impl<T> Loader<T> {
         Loader {
             dataset: Arc::new(dataset.clone()),
             batch_size: 1,
-            order: Order::Sequential,
+            sampler: Arc::new(SequentialSampler::new(dataset.len())),
+            seed: 0,
             drop_last: false,
             prefetch: DEFAULT_PREFETCH,
+            workers: DEFAULT_WORKERS,
+            transforms: Vec::new(),
+            conversions: Vec::new(),
+            on_device: Vec::new(),
             device: None,
             epoch: AtomicU64::new(0),
             skip: AtomicUsize::new(0),
@@ -86,10 +112,25 @@ impl<T> Loader<T> {
         self
     }
 
-    /// Visits the samples in a random order that is another one in each epoch.
+    /// Visits the samples in a random order that is another one in each epoch, and seeds the
+    /// transforms.
     #[must_use]
     pub fn shuffle(mut self, seed: u64) -> Self {
-        self.order = Order::Shuffled { seed };
+        self.sampler = Arc::new(RandomSampler::new(self.dataset.len(), seed));
+        self.seed(seed)
+    }
+
+    /// Visits the samples that `sampler` says, in its order.
+    #[must_use]
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
+        self.sampler = Arc::new(sampler);
+        self
+    }
+
+    /// Seeds the transforms, 0 unless said, and leaves the order as it is.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -100,11 +141,55 @@ impl<T> Loader<T> {
         self
     }
 
-    /// How many batches are fetched ahead, 2 unless said; 0 fetches each when it is asked for.
-    /// Without threads (wasm) this has no effect.
+    /// How many batches are fetched ahead, 2 unless said, and one per worker at least; 0 fetches
+    /// each when it is asked for. Without threads (wasm) this has no effect.
     #[must_use]
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = batches;
+        self
+    }
+
+    /// How many threads fetch and transform, 1 unless said; 0 leaves it to the consumer's. More
+    /// pay off where samples are decoded or transformed. The batches stay the same.
+    #[must_use]
+    pub fn num_workers(mut self, threads: usize) -> Self {
+        self.workers = threads;
+        self
+    }
+
+    /// Changes every batch by `transform` after those given before, on a worker, with the columns
+    /// in host memory.
+    #[must_use]
+    pub fn transform(mut self, transform: impl Transform + 'static) -> Self {
+        self.transforms.push(Arc::new(transform));
+        self
+    }
+
+    /// Converts a byte column to floats after the transforms; on the device, if there is one, so
+    /// that it is moved as bytes.
+    ///
+    /// ```
+    /// use gradus_data::{DataLoader, TensorDataset, ToFloat};
+    /// use gradus_tensor::Array;
+    /// let x = Array::from_vec(vec![0u8, 255], [2, 1])?;
+    /// let data = TensorDataset::pair(x.clone(), x)?;
+    /// let to_float = ToFloat::normalized(&[0.5], &[0.5])?;
+    /// let loader = DataLoader::new(&data).batch_size(2).convert(0, to_float);
+    /// let (x, y) = loader.iter().next().unwrap()?;
+    /// assert_eq!(x.to_vec::<f32>()?, [-1.0, 1.0]);
+    /// assert_eq!(y.to_vec::<u8>()?, [0, 255]);
+    /// # Ok::<(), gradus_tensor::Error>(())
+    /// ```
+    #[must_use]
+    pub fn convert(mut self, column: usize, to: ToFloat) -> Self {
+        self.conversions.push((column, to));
+        self
+    }
+
+    /// Changes every batch by `transform` when it is on its device, in the consumer's thread.
+    #[must_use]
+    pub fn transform_on_device(mut self, transform: impl Transform + 'static) -> Self {
+        self.on_device.push(Arc::new(transform));
         self
     }
 
@@ -141,6 +226,12 @@ impl<T> Loader<T> {
         Loader { skip: AtomicUsize::new(batches), ..self }
     }
 
+    /// Starts the next iteration at a position that [`Batches::position`] said.
+    #[must_use]
+    pub fn resume(self, at: Position) -> Self {
+        self.epoch(at.epoch).skip(at.batch)
+    }
+
     /// The number of batches in an epoch; 0 while the batch size is 0.
     pub fn len(&self) -> usize {
         match (self.batch_size, self.drop_last) {
@@ -155,42 +246,59 @@ impl<T> Loader<T> {
         self.len() == 0
     }
 
-    /// The number of samples of the dataset.
+    /// The number of samples that an epoch visits: those of the dataset, unless a sampler says
+    /// otherwise.
     pub fn samples(&self) -> usize {
-        self.dataset.len()
+        self.sampler.len()
     }
 
     fn start(&self) -> Batches<T> {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
         let first = self.skip.swap(0, Ordering::Relaxed).min(self.len());
-        let job = Arc::new(Job {
+        match self.job(epoch, first) {
+            Ok(job) => Batches::new(job, self.device.clone(), self.prefetch, self.workers),
+            Err(error) => Batches::failed(error, Position { epoch, batch: first }),
+        }
+    }
+
+    fn job(&self, epoch: u64, first: usize) -> Result<Job> {
+        if self.batch_size == 0 {
+            return Err(Error::argument(OP, "batch_size", 0, "at least 1"));
+        }
+        let order = self.sampler.indices(epoch);
+        check_indices("sampler", &order, self.dataset.len())?;
+        if order.len() != self.samples() {
+            let value = format!("{} for a length of {}", order.len(), self.samples());
+            return Err(Error::argument(
+                OP,
+                "number of the sampler's indices",
+                value,
+                "its length",
+            ));
+        }
+        let late = self.device.as_ref().is_some_and(|device| !device.is_cpu());
+        let stored = late && self.transforms.is_empty();
+        let mut conversions = Vec::new();
+        if stored {
+            let of_dataset = self.dataset.conversions().into_iter().enumerate();
+            conversions.extend(of_dataset.filter_map(|(column, to)| Some((column, to?))));
+        }
+        conversions.extend(self.conversions.iter().cloned());
+        Ok(Job {
             dataset: self.dataset.clone(),
-            order: self.order.indices(self.samples(), epoch),
+            repeats: self.sampler.repeats().then(|| repeats(&order)),
+            order,
+            seed: self.seed,
+            epoch,
             batch_size: self.batch_size,
             first,
             batches: self.len(),
-        });
-        let mut batches = Batches {
-            left: job.batches - first,
-            device: self.device.clone(),
-            convert: PhantomData,
-            source: Source::Inline { next: first, job: job.clone() },
-        };
-        if self.batch_size == 0 {
-            let error = Error::argument(OP, "batch_size", 0, "at least 1");
-            (batches.left, batches.source) = (1, Source::Failed(Some(error)));
-            return batches;
-        }
-        #[cfg(not(target_family = "wasm"))]
-        // A single batch has nothing to be ahead of. A system that gives no thread is served
-        // without one: the batches are the same.
-        if self.prefetch > 0
-            && batches.left > 1
-            && let Ok(ahead) = Ahead::start(job, self.prefetch)
-        {
-            batches.source = Source::Ahead(ahead);
-        }
-        batches
+            stored,
+            late,
+            transforms: self.transforms.as_slice().into(),
+            conversions,
+            on_device: self.on_device.as_slice().into(),
+        })
     }
 }
 
@@ -211,12 +319,15 @@ impl<T> fmt::Debug for Loader<T> {
         f.debug_struct("DataLoader")
             .field("samples", &self.samples())
             .field("batch_size", &self.batch_size)
-            .field("order", &self.order)
+            .field("sampler", &self.sampler)
+            .field("seed", &self.seed)
             .field("drop_last", &self.drop_last)
             .field("prefetch", &self.prefetch)
+            .field("num_workers", &self.workers)
+            .field("transforms", &self.transforms.len())
             .field("device", &self.device)
             .field("epoch", &self.epoch)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -235,154 +346,5 @@ impl<T: From<Array>> IntoIterator for Loader<T> {
 
     fn into_iter(self) -> Pairs<T> {
         self.iter()
-    }
-}
-
-/// The fetches of one epoch.
-pub(crate) struct Job {
-    dataset: Arc<dyn Dataset>,
-    order: Vec<usize>,
-    batch_size: usize,
-    first: usize,
-    batches: usize,
-}
-
-impl Job {
-    /// The numbers of the batches to fetch.
-    pub(crate) fn batches(&self) -> Range<usize> {
-        self.first..self.batches
-    }
-
-    /// Batch number `batch`. A panic of the dataset becomes an error, so that it reaches the
-    /// consumer and not only the thread it happened on.
-    pub(crate) fn fetch(&self, batch: usize) -> Result<Vec<Array>> {
-        let start = batch * self.batch_size;
-        let end = (start + self.batch_size).min(self.order.len());
-        let indices = &self.order[start..end];
-        let fetched = catch_unwind(AssertUnwindSafe(|| self.dataset.fetch(indices)));
-        let fetched = fetched.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        fetched
-            .and_then(|columns| checked(columns, indices.len()))
-            .map_err(|error| error.within(format!("batch {batch} of the data loader")))
-    }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let value = format!("one that panics: {}", text.unwrap_or("without a message"));
-    Error::argument(OP, "dataset", value, "a fetch that returns its errors")
-}
-
-fn checked(columns: Vec<Array>, samples: usize) -> Result<Vec<Array>> {
-    for column in &columns {
-        if column.shape().dims().first() != Some(&samples) {
-            let problem =
-                Problem::Rule { rule: "fetch must return one row per index in every column" };
-            let operands = columns.iter().map(|c| Operand::new("column", c.shape())).collect();
-            return Err(Kind::Shape { op: OP, problem, operands }.into());
-        }
-    }
-    Ok(columns)
-}
-
-/// One epoch of batches, one `T` per column. Ends after the first error.
-pub struct Batches<T> {
-    source: Source,
-    left: usize,
-    device: Option<Device>,
-    convert: PhantomData<fn() -> T>,
-}
-
-enum Source {
-    Inline {
-        next: usize,
-        job: Arc<Job>,
-    },
-    #[cfg(not(target_family = "wasm"))]
-    Ahead(Ahead),
-    Failed(Option<Error>),
-}
-
-impl<T> Batches<T> {
-    fn fetch(&mut self) -> Option<Result<Vec<Array>>> {
-        match &mut self.source {
-            Source::Inline { next, job } => {
-                *next += 1;
-                Some(job.fetch(*next - 1))
-            }
-            #[cfg(not(target_family = "wasm"))]
-            Source::Ahead(ahead) => ahead.next(),
-            Source::Failed(error) => error.take().map(Err),
-        }
-    }
-
-    fn stop(&mut self) {
-        (self.left, self.source) = (0, Source::Failed(None));
-    }
-}
-
-impl<T: From<Array>> Iterator for Batches<T> {
-    type Item = Result<Vec<T>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        self.left -= 1;
-        let moved = self.fetch()?.and_then(|columns| match &self.device {
-            Some(device) => columns.iter().map(|c| c.to(device)).collect(),
-            None => Ok(columns),
-        });
-        if moved.is_err() || self.left == 0 {
-            self.stop();
-        }
-        Some(moved.map(|columns| columns.into_iter().map(T::from).collect()))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        // An error ends the epoch early.
-        (self.left.min(1), Some(self.left))
-    }
-}
-
-/// One epoch of `(x, y)` batches. Ends after the first error.
-pub struct Pairs<T> {
-    batches: Batches<T>,
-}
-
-impl<T: From<Array>> Iterator for Pairs<T> {
-    type Item = Result<(T, T)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let columns = match self.batches.next()? {
-            Ok(columns) => columns,
-            Err(error) => return Some(Err(error)),
-        };
-        match <[T; 2]>::try_from(columns) {
-            Ok([x, y]) => Some(Ok((x, y))),
-            Err(columns) => {
-                self.batches.stop();
-                let expected = "2; `batches` gives any number of columns";
-                let got = columns.len();
-                Some(Err(Error::argument(OP, "number of columns", got, expected)))
-            }
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.batches.size_hint()
-    }
-}
-
-impl<T> fmt::Debug for Batches<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Batches({} left)", self.left)
-    }
-}
-
-impl<T> fmt::Debug for Pairs<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pairs({} left)", self.batches.left)
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use gradus_tensor::{Array, DType, Error, Kind, Operand, Problem, Result, Shape};
 
+use crate::convert::ToFloat;
 use crate::dataset::{Dataset, check_indices};
-use crate::gather::{dense_host, gather, gather_scaled};
-use crate::order::split_order;
+use crate::gather::{dense_host, gather, gather_converted};
+use crate::random::split_order;
 
 /// Forgives the rounding of fractions such as 0.29 (times 100 is 28.999…) in a split.
 const SPLIT_SLACK: f64 = 1e-6;
@@ -43,13 +44,13 @@ pub struct TensorDataset {
 struct Column {
     name: Cow<'static, str>,
     data: Array,
-    scale: Option<f32>,
+    convert: Option<ToFloat>,
 }
 
 impl Column {
     fn fetch(&self, rows: &[usize]) -> Result<Array> {
-        match self.scale {
-            Some(scale) => gather_scaled(&self.data, rows, scale),
+        match &self.convert {
+            Some(convert) => gather_converted(&self.data, rows, convert),
             None => gather(&self.data, rows),
         }
     }
@@ -86,7 +87,7 @@ impl TensorDataset {
         }
         let columns = columns.into_iter().enumerate().map(|(i, data)| {
             let name = if i < 2 { static_name(i).into() } else { format!("column{i}").into() };
-            Ok(Column { name, data: dense_host(data)?, scale: None })
+            Ok(Column { name, data: dense_host(data)?, convert: None })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(TensorDataset { columns, rows: None, len: expected, classes: Arc::new([]) })
@@ -101,22 +102,34 @@ impl TensorDataset {
     }
 
     /// Delivers the byte column `column` as `float32`, multiplied by `scale`; in memory it stays
-    /// bytes, a quarter of the size.
+    /// bytes, a quarter of the size, and so it does on the way to a loader's device.
     ///
     /// # Errors
     /// `Kind::Index` when there is no such column; `Kind::DType` when it is not `uint8`;
     /// `Kind::Argument` when `scale` is not finite.
-    pub fn scaled(mut self, column: usize, scale: f32) -> Result<Self> {
-        check_indices("scaled", &[column], self.columns.len())?;
+    pub fn scaled(self, column: usize, scale: f32) -> Result<Self> {
+        self.converted("scaled", column, ToFloat::scaled(scale)?)
+    }
+
+    /// Delivers the byte column `column` as `float32`, `(x / 255 − mean) / std`, with one mean and
+    /// deviation or one for each channel; until then it stays bytes.
+    ///
+    /// # Errors
+    /// `Kind::Index` when there is no such column; `Kind::DType` when it is not `uint8`;
+    /// `Kind::Shape` when it has another number of channels; `Kind::Argument` for numbers that are
+    /// not finite or a deviation of 0.
+    pub fn normalized(self, column: usize, mean: &[f32], std: &[f32]) -> Result<Self> {
+        self.converted("normalized", column, ToFloat::normalized(mean, std)?)
+    }
+
+    fn converted(mut self, op: &'static str, column: usize, to: ToFloat) -> Result<Self> {
+        check_indices(op, &[column], self.columns.len())?;
         let dtype = self.columns[column].data.dtype();
         if dtype != DType::U8 {
-            let kind = Kind::DType { op: "scaled", got: vec![dtype], expected: "uint8" };
-            return Err(kind.into());
+            return Err(Kind::DType { op, got: vec![dtype], expected: "uint8" }.into());
         }
-        if !scale.is_finite() {
-            return Err(Error::argument("scaled", "scale", scale, "a finite number"));
-        }
-        self.columns[column].scale = Some(scale);
+        to.check(&self.columns[column].data)?;
+        self.columns[column].convert = Some(to);
         Ok(self)
     }
 
@@ -179,7 +192,7 @@ impl TensorDataset {
     pub fn column(&self, column: usize) -> Result<Array> {
         check_indices("column", &[column], self.columns.len())?;
         let column = &self.columns[column];
-        match (&self.rows, column.scale) {
+        match (&self.rows, &column.convert) {
             (None, None) => Ok(column.data.clone()),
             (Some(rows), _) => column.fetch(rows),
             (None, Some(_)) => column.fetch(&(0..self.len).collect::<Vec<_>>()),
@@ -238,13 +251,23 @@ impl Dataset for TensorDataset {
         let rows = self.stored_rows(indices);
         self.columns.iter().map(|column| column.fetch(&rows)).collect()
     }
+
+    fn fetch_stored(&self, indices: &[usize]) -> Result<Vec<Array>> {
+        check_indices("fetch", indices, self.len)?;
+        let rows = self.stored_rows(indices);
+        self.columns.iter().map(|column| gather(&column.data, &rows)).collect()
+    }
+
+    fn conversions(&self) -> Vec<Option<ToFloat>> {
+        self.columns.iter().map(|column| column.convert.clone()).collect()
+    }
 }
 
 impl fmt::Debug for TensorDataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TensorDataset({} samples", self.len)?;
-        for Column { name, data, scale } in &self.columns {
-            let dtype = if scale.is_some() { DType::F32 } else { data.dtype() };
+        for Column { name, data, convert } in &self.columns {
+            let dtype = if convert.is_some() { DType::F32 } else { data.dtype() };
             write!(f, ", {name} {:?} {dtype}", &data.shape().dims()[1..])?;
         }
         f.write_str(")")

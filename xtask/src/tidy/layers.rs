@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-derive", &[]),
     ("gradus-nn", &["gradus-autodiff", "gradus-derive", "gradus-kernels", "gradus-tensor"]),
     ("gradus-optim", &["gradus-autodiff", "gradus-kernels", "gradus-tensor"]),
-    ("gradus-data", &["gradus-tensor"]),
+    ("gradus-data", &["gradus-kernels", "gradus-tensor"]),
     ("gradus-plot", &["gradus-autodiff", "gradus-optim", "gradus-tensor"]),
     (
         "gradus-train",
