@@ -33,6 +33,7 @@ mod samplers;
 mod splits;
 mod tensor_dataset;
 mod transform;
+pub mod vision;
 
 pub use column::{Categorical, Column, ColumnType};
 pub use convert::ToFloat;
