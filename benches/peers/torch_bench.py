@@ -1,7 +1,8 @@
 """The same workloads in PyTorch on the CPU, one JSON line each.
 
 usage: torch_bench.py [--threads N] [--seconds S] [WORKLOAD ...]
-Needs `torch` and, for fashion_epoch, the IDX files of Fashion-MNIST in --data.
+Needs `torch`; for fashion_epoch the IDX files of Fashion-MNIST in --data; for the workloads called
+`aug..` torchvision.
 """
 import argparse, gzip, json, time
 import torch
@@ -139,6 +140,9 @@ def main():
         softmax=softmax, sum=total, max_pool=lambda: pooled(F.max_pool2d), avg_pool=lambda: pooled(F.avg_pool2d),
         conv_fwd=lambda: conv(False), conv_fwdbwd=lambda: conv(True), cnn=cnn, dqn_tiny=dqn_tiny,
         fashion_epoch=lambda: fashion_epoch(a.data))
+    if not a.workloads or any(name.startswith("aug") for name in a.workloads):
+        import torchvision_bench
+        table.update(torchvision_bench.TABLE)
     for name, make in table.items():
         if a.workloads and name not in a.workloads:
             continue

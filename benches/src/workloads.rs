@@ -4,6 +4,8 @@
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
+use crate::augment;
+
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
 
@@ -29,7 +31,8 @@ pub struct Workload {
     pub prepare: fn(&Device) -> Result<Run>,
 }
 
-const fn workload(
+/// A workload that is run as often as time allows.
+pub const fn workload(
     name: &'static str,
     amount: Amount,
     prepare: fn(&Device) -> Result<Run>,
@@ -49,7 +52,12 @@ const fn mlp_flops(batch: usize, sizes: &[usize]) -> f64 {
 }
 
 /// Every workload.
-pub static ALL: &[Workload] = &[
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    TRAINING.iter().chain(augment::PIPELINE).chain(augment::SINGLE)
+}
+
+/// Training steps and operations on tensors.
+static TRAINING: &[Workload] = &[
     workload("mlp_small", Amount::Flops(mlp_flops(64, &[784, 100, 30, 10])), |d| {
         mlp_step(d, &[784, 100, 30, 10])
     }),
