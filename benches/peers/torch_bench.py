@@ -1,7 +1,8 @@
 """The same workloads in PyTorch on the CPU, one JSON line each.
 
 usage: torch_bench.py [--threads N] [--seconds S] [WORKLOAD ...]
-Needs `torch` and, for fashion_epoch, the IDX files of Fashion-MNIST in --data.
+Needs `torch`; for fashion_epoch the IDX files of Fashion-MNIST in --data; for the workloads called
+`aug..` torchvision.
 """
 import argparse, gzip, json, time
 import torch
@@ -161,6 +162,9 @@ def main():
     # Ours captures the step there; PyTorch's has no counterpart on the CPU.
     for name in ["mlp_small", "mlp_wide", "cnn", "dqn_tiny"]:
         table[name + "_captured"] = table[name]
+    if not a.workloads or any(name.startswith("aug") for name in a.workloads):
+        import torchvision_bench
+        table.update(torchvision_bench.TABLE)
     for name, make in table.items():
         if a.workloads and name not in a.workloads:
             continue

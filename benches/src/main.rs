@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "the lines are the result")]
 
 mod against;
+mod augment;
 mod data;
 mod measure;
 mod profile;
@@ -56,12 +57,12 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::named(&options.device)?;
     for name in &options.workloads {
-        if !workloads::ALL.iter().any(|w| w.name == name) {
-            let known: Vec<&str> = workloads::ALL.iter().map(|w| w.name).collect();
+        if !workloads::all().any(|w| w.name == name) {
+            let known: Vec<&str> = workloads::all().map(|w| w.name).collect();
             eprintln!("no workload is called `{name}`; there are {}", known.join(", "));
         }
     }
-    for workload in workloads::ALL {
+    for workload in workloads::all() {
         let wanted =
             options.workloads.is_empty() || options.workloads.iter().any(|n| n == workload.name);
         match options.against {

@@ -5,7 +5,7 @@ use gradus::autodiff::Capture;
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
-use crate::data;
+use crate::{augment, data};
 
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
@@ -34,7 +34,8 @@ pub struct Workload {
     pub prepare: fn(&Device) -> Result<Run>,
 }
 
-const fn workload(
+/// A workload that is run as often as time allows.
+pub const fn workload(
     name: &'static str,
     amount: Amount,
     prepare: fn(&Device) -> Result<Run>,
@@ -63,7 +64,12 @@ const SMALL: &[usize] = &[784, 100, 30, 10];
 const WIDE: &[usize] = &[784, 512, 512, 10];
 
 /// Every workload.
-pub static ALL: &[Workload] = &[
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    TRAINING.iter().chain(augment::PIPELINE).chain(augment::SINGLE)
+}
+
+/// Training steps and operations on tensors.
+static TRAINING: &[Workload] = &[
     workload("mlp_small", Amount::Flops(mlp_flops(64, SMALL)), |d| mlp_step(d, SMALL, false)),
     workload("mlp_small_captured", Amount::Flops(mlp_flops(64, SMALL)), |d| {
         mlp_step(d, SMALL, true)

@@ -39,6 +39,7 @@ mod tensor_dataset;
 mod tensor_files;
 mod text;
 mod transform;
+pub mod vision;
 #[cfg(feature = "wav")]
 mod wav;
 mod wrappers;

@@ -73,7 +73,10 @@ fn line(page: Report) -> Result<Report> {
     }
     let learned = (parameters[0].item()?, parameters[1].item()?);
     println!("a line through (1, 3), (2, 5), (3, 7), (4, 9)");
-    println!("  by hand W {w:.6}, b {b:.6}; by `MseLoss` and `Sgd` {:.6}, {:.6}", learned.0, learned.1);
+    println!(
+        "  by hand W {w:.6}, b {b:.6}; by `MseLoss` and `Sgd` {:.6}, {:.6}",
+        learned.0, learned.1
+    );
     assert!((w - learned.0).abs() < 1e-9 && (b - learned.1).abs() < 1e-9, "the same descent");
     let picture = curves(&[("by hand", own), ("MseLoss", theirs)]).x_label("step").log(true);
     Ok(page.picture("cost(W, b) of a line through points", &picture.draw()?))

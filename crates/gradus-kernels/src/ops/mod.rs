@@ -44,6 +44,9 @@ mod softmax_gpu;
 mod sort;
 #[cfg(feature = "gpu")]
 mod sort_gpu;
+mod warp;
+#[cfg(feature = "gpu")]
+mod warp_gpu;
 
 pub use arg_reduce::{ArgReduce, arg_reduce};
 pub use conv::{ConvGeometry, ConvSpec, conv, conv_data, conv_filter};
@@ -58,3 +61,4 @@ pub use scatter::{index_add, scatter_add};
 pub use sliding::{Sliding, spatial_dims};
 pub use softmax::softmax;
 pub use sort::{sort, topk};
+pub use warp::{Warp, WarpBorder, WarpMap, WarpMode, WarpPixel, warp};

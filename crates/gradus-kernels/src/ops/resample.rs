@@ -45,6 +45,15 @@ impl Bands {
         self.table().is_identity()
     }
 
+    /// Where the weights of result `i` begin, and the weights.
+    ///
+    /// # Panics
+    /// When there is no such result.
+    pub fn row(&self, i: usize) -> (usize, &[f64]) {
+        let table = self.table();
+        (table.start(i), table.taps(i))
+    }
+
     /// The matrix, row by row.
     pub fn to_dense(&self) -> Vec<f64> {
         let table = self.table();

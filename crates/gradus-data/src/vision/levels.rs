@@ -1,0 +1,89 @@
+//! Levels: every channel through a table that its own values give.
+
+use super::color::{TO_BYTE, TO_FLOAT, look_up};
+use super::picture::{Pixel, View};
+
+/// How the table is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Levels {
+    /// Stretched from the darkest and the brightest to the whole range.
+    Autocontrast,
+    /// So that every level is about as frequent: Pillow's rule.
+    Equalize,
+}
+
+impl Levels {
+    pub(crate) fn paint<T: Pixel>(self, x: View<'_, T>, out: &mut [T]) {
+        let plane = x.size.plane();
+        if plane == 0 {
+            return;
+        }
+        for (c, out) in out.chunks_exact_mut(plane).enumerate() {
+            match self {
+                Levels::Autocontrast => stretch(x.channel(c), out),
+                Levels::Equalize => equalize(x.channel(c), out),
+            }
+        }
+    }
+}
+
+fn stretch<T: Pixel>(x: &[T], out: &mut [T]) {
+    let (mut least, mut most) = (x[0].read(), x[0].read());
+    for v in x {
+        let v = v.read();
+        least = if v < least { v } else { least };
+        most = if v > most { v } else { most };
+    }
+    let (low, step) = if least == most {
+        (0.0, 1.0)
+    } else {
+        (least, (most - least) * (1.0 / f64::from(T::MAX)) as f32)
+    };
+    let level = |v: f32| T::cut((v - low) / step);
+    if T::IS_BYTE {
+        let table: [T; 256] = std::array::from_fn(|v| level(v as f32));
+        look_up(bytemuck::cast_slice(x), &table, out);
+    } else {
+        for (out, v) in out.iter_mut().zip(x) {
+            *out = level(v.read());
+        }
+    }
+}
+
+fn equalize<T: Pixel>(x: &[T], out: &mut [T]) {
+    if T::IS_BYTE {
+        let table = equal_table(bytemuck::cast_slice(x));
+        look_up(bytemuck::cast_slice(x), &table, bytemuck::cast_slice_mut(out));
+        return;
+    }
+    // Floats are equalized as bytes.
+    let bytes: Vec<u8> = x.iter().map(|v| (v.read() * TO_BYTE) as u8).collect();
+    let table = equal_table(&bytes);
+    for (out, v) in out.iter_mut().zip(bytes) {
+        *out = T::rounded(f32::from(table[usize::from(v)]) * TO_FLOAT);
+    }
+}
+
+/// Where each level goes.
+fn equal_table(x: &[u8]) -> [u8; 256] {
+    // Four histograms: equal neighbours do not wait for one another.
+    let mut counts = [[0u32; 256]; 4];
+    for part in x.chunks(4) {
+        for (counts, &v) in counts.iter_mut().zip(part) {
+            counts[usize::from(v)] += 1;
+        }
+    }
+    let counts: [usize; 256] =
+        std::array::from_fn(|v| counts.iter().map(|counts| counts[v] as usize).sum());
+    let brightest = counts.iter().rposition(|&n| n > 0).unwrap_or(0);
+    let step = (x.len() - counts[brightest]) / 255;
+    if step == 0 {
+        return std::array::from_fn(|v| v as u8);
+    }
+    let mut below = 0;
+    std::array::from_fn(|v| {
+        let level = (below + step / 2) / step;
+        below += counts[v];
+        if v == 0 { 0 } else { level.min(255) as u8 }
+    })
+}
