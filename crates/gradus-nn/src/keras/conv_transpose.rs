@@ -109,8 +109,8 @@ impl<const D: usize> crate::Layer for Cut<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keras::{Call, Model, input};
     use crate::Layer as _;
+    use crate::keras::{Call, Model, input};
 
     /// A window of ones over 1, 2, 3.
     fn run(layer: &Conv1DTranspose) -> Vec<f32> {
