@@ -3,8 +3,9 @@
 
 use gradus_autodiff::{Device, Result, Tensor, cat};
 use gradus_nn::keras::{
-    Add, BatchNormalization, Call, Concatenate, Conv2D, Dense, Dropout, Flatten, MaxPooling2D,
-    Model, input,
+    Add, BatchNormalization, Bidirectional, Call, Concatenate, Conv2D, Conv2DTranspose, Dense,
+    Dropout, Flatten, GRU, MaxPooling2D, Model, MultiHeadAttention, PReLU, SeparableConv2D,
+    TimeDistributed, input,
 };
 use gradus_nn::{Conv2d, Layer, Linear, Losses, Module, Padding};
 
@@ -125,5 +126,62 @@ fn modes_reach_the_layers_of_a_model_that_trains() {
         let mean = estimates.iter().find(|(name, _)| name == "batch_normalization.running_mean");
         let mean = values(&mean.expect("it is a buffer").1);
         assert!(mean.iter().any(|m| m.abs() > 1e-3), "two batches moved it: {mean:?}");
+    }
+}
+
+#[test]
+fn layers_with_keras_names_compute_the_same_on_every_device() {
+    type Build = fn() -> Result<Model>;
+    let table: [(&str, Build); 6] = [
+        ("transposed", || {
+            let x = input([3, 5, 4]);
+            let layer = Conv2DTranspose::new(2, (3, 4)).strides(2).padding("same");
+            Model::new(&x, &layer.call(&x)?)
+        }),
+        ("separable", || {
+            let x = input([3, 7, 6]);
+            let layer = SeparableConv2D::new(4, 3).depth_multiplier(2).strides(2).padding("same");
+            Model::new(&x, &layer.call(&x)?)
+        }),
+        ("steps", || {
+            let x = input([5, 2, 6, 6]);
+            Model::new(&x, &TimeDistributed::new(Conv2D::new(3, 3)).call(&x)?)
+        }),
+        ("directions", || {
+            let x = input([5, 3]);
+            Model::new(&x, &Bidirectional::new(GRU::new(4).return_sequences(true)).call(&x)?)
+        }),
+        ("attention", || {
+            let x = input([5, 6]);
+            let layer = MultiHeadAttention::new(3, 2).value_dim(4).use_causal_mask(true);
+            Model::new(&x, &layer.call([&x, &x])?)
+        }),
+        ("slopes", || {
+            let x = input([5, 6]);
+            Model::new(&x, &PReLU::new().shared_axes([1]).call(&x)?)
+        }),
+    ];
+    for (name, build) in table {
+        let mut expected: Option<Vec<Vec<f64>>> = None;
+        let dict = build().and_then(|model| model.state_dict()).expect("its state");
+        for device in devices() {
+            let learn = || -> Result<Vec<Vec<f64>>> {
+                let model = build()?.to(&device)?;
+                model.load_state_dict(&dict)?;
+                let shape = [&[3], &model.input_specs()[0].shape[..]].concat();
+                let x = noise(&shape, 4, &device).requires_grad_(true);
+                let y = model.forward(&x)?;
+                y.square()?.mean_all()?.backward()?;
+                let grads = model.parameters().into_iter().chain([x]).map(|p| p.grad());
+                let grads = grads.map(|grad| values(&grad.expect("a gradient")));
+                Ok([values(&y)].into_iter().chain(grads).collect())
+            };
+            let found = learn().expect(name);
+            let expected = expected.get_or_insert_with(|| found.clone());
+            for (found, expected) in found.iter().zip(expected.iter()) {
+                assert_close(&format!("{name} on {device}"), found, expected, 1e-4, 1e-5);
+            }
+            assert!(found[0].iter().any(|v| v.abs() > 1e-3), "{name}");
+        }
     }
 }

@@ -20,6 +20,10 @@ const STEPS: &[Step] = &[
             ["clippy", "--package", "gradus", "--no-default-features", "--", "-D", "warnings"];
         run_to_end(&mut places::cargo(&args))
     }),
+    ("with pictures", || {
+        let args = ["clippy", "--package", "gradus", "--features", "plot", "--all-targets"];
+        run_to_end(places::cargo(&args).args(["--", "-D", "warnings"]))
+    }),
     ("doc", || {
         let mut doc = places::cargo(&["doc", "--workspace", "--no-deps"]);
         run_to_end(doc.env("RUSTDOCFLAGS", "-D warnings"))

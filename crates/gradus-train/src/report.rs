@@ -12,6 +12,8 @@ use crate::metrics::Direction;
 
 /// The metric that is drawn as a matrix.
 const CONFUSION: &str = "confusion_matrix";
+/// Parameters in a picture: many more would be taller than a picture may be.
+const ROWS: usize = 40;
 /// Rates that differ by more than this many times are drawn by their logarithms.
 const WIDE: f64 = 20.0;
 
@@ -115,8 +117,9 @@ impl Pictures {
         }
         if let Some(bins) = self.bins {
             let parameters = cx.model().named_parameters();
-            if !parameters.is_empty() {
-                pictures.push(("parameters".to_owned(), histograms(&parameters, bins)?));
+            for (i, part) in parameters.chunks(ROWS).enumerate() {
+                let number = if i == 0 { String::new() } else { format!("_{}", i + 1) };
+                pictures.push((format!("parameters{number}"), histograms(part, bins)?));
             }
         }
         let plots = dir.join("plots");

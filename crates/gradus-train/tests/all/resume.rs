@@ -193,6 +193,7 @@ pub fn kill_at_random(device: &Device, epochs: usize, kills: usize, spread: Dura
             break;
         }
     }
+    eprintln!("{device}: {interrupted} of {kills} processes were killed before their end");
     assert!(interrupted > kills / 2, "{interrupted} of {kills} were killed before their end");
     // Once more, from what the last one left, to the end.
     let done = start(&killed, device, epochs).wait_with_output().unwrap();
