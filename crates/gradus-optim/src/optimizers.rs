@@ -89,7 +89,9 @@ impl Optimizer for Optimizers {
     }
 
     fn zero_grad(&self) {
-        self.parts.iter().for_each(|part| part.zero_grad());
+        for part in &self.parts {
+            part.zero_grad();
+        }
     }
 
     fn param_groups(&self) -> &[ParamGroup] {
@@ -148,7 +150,7 @@ impl Optimizer for Optimizers {
         }
         // What is wrong with a later part must not leave the earlier ones changed.
         let before: Vec<StateDict> =
-            self.parts.iter().map(|part| part.state_dict()).collect::<Result<_>>()?;
+            self.parts.iter().map(|part| Optimizer::state_dict(&**part)).collect::<Result<_>>()?;
         for part in 0..self.parts.len() {
             let own = select(state, &prefix(part));
             if let Err(error) = self.parts[part].load_state_dict(&own) {

@@ -5,7 +5,8 @@
 mod cpu;
 mod map;
 
-use gradus_tensor::{DType, Error, Kind, Problem, Result, Shape};
+use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 use smallvec::SmallVec;
 
 use super::lines::{Fresh, host};
@@ -106,14 +107,22 @@ pub fn warp(x: &Value, maps: &[WarpMap], field: Option<&Value>, how: &Warp) -> R
         let field = field.as_ref();
         return super::warp_gpu::run(gpu, &g, &x, maps, field, how, &shape).map(Value::from);
     }
-    let field = field.as_ref().map(host::<f32>);
-    let mut out = Fresh::new(&shape, x.dtype())?;
-    match x.dtype() {
-        DType::U8 => cpu::batch(&g, host::<u8>(&x), maps, field, how, out.values()),
-        _ => cpu::batch(&g, host::<f32>(&x), maps, field, how, out.values()),
-    }
-    Ok(Value::from(out.done()))
+    let state = (Plain((g, maps.to_vec(), how.clone(), shape)), (x, field));
+    let run =
+        |(Plain((g, maps, how, shape)), (x, field)): &(Plain<Job>, (Array, Option<Array>))| {
+            let field = field.as_ref().map(host::<f32>);
+            let mut out = Fresh::new(shape, x.dtype())?;
+            match x.dtype() {
+                DType::U8 => cpu::batch(g, host::<u8>(x), maps, field, how, out.values()),
+                _ => cpu::batch(g, host::<f32>(x), maps, field, how, out.values()),
+            }
+            Ok(out.done())
+        };
+    perform(&state, run).map(Value::from)
 }
+
+/// What to do with the images: sizes, maps, how, and the result's shape.
+type Job = (WarpGeometry, Vec<WarpMap>, Warp, Shape);
 
 impl Warp {
     /// Warps one image that lies in host memory, `[C, H, W]`, into `out`, `[C, OH, OW]`: what
