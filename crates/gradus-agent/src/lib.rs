@@ -25,6 +25,11 @@
 //! | [`run`] | training as a sequence of events, evaluation, files that resume exactly |
 //! | [`rng`] | NumPy's generator, bit for bit |
 
+// The code of the page is run with the tests of the documentation.
+#[cfg(all(doctest, feature = "deep"))]
+#[doc = include_str!("../../../docs/AGENTS.md")]
+mod agents_page {}
+
 mod agent;
 #[cfg(feature = "deep")]
 pub mod deep;

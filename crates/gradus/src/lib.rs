@@ -41,8 +41,11 @@
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
 //! | [`data`] | data sets, the loader, IDX and CSV |
 //! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints |
+//! | `agent` | environments, Q-learning from a table to Rainbow, with the feature `agent` |
 //! | `plot` | pictures and reports, with the feature `plot` |
 
+#[cfg(feature = "agent")]
+pub use gradus_agent as agent;
 pub use gradus_autodiff as autodiff;
 pub use gradus_data as data;
 pub use gradus_kernels as kernels;

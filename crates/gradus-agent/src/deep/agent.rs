@@ -171,7 +171,7 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
         if report { loss.item().map(Some) } else { Ok(None) }
     }
 
-    fn remember(&mut self, t: &Transition<'_, S::Element>, action: usize) {
+    fn remember(&mut self, t: &Transition<'_, S::Element>, action: usize) -> Result<()> {
         let step = Stored {
             observation: self.observations.flatten(t.observation),
             action: action as u32,
@@ -181,11 +181,12 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
             next_mask: t.next_mask.map(<[bool]>::to_vec).unwrap_or_default(),
         };
         for stored in self.n_step.push(step, t.terminated, t.truncated) {
-            let place = self.replay.push(&stored);
+            let place = self.replay.push(&stored)?;
             if let Some(priorities) = &mut self.priorities {
                 priorities.add(place);
             }
         }
+        Ok(())
     }
 }
 
@@ -228,7 +229,7 @@ impl<O: Objective, S: Space> Agent<S::Element> for DeepAgent<O, S> {
             let expected = "an element of the action space";
             return Err(gradus_tensor::Error::argument("dqn", "action", t.action, expected));
         };
-        self.remember(t, action);
+        self.remember(t, action)?;
         self.steps += 1;
         let DqnOptions { target_update_interval, tau, train_freq, gradient_steps, .. } =
             self.options;

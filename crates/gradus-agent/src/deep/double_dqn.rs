@@ -53,7 +53,7 @@ impl Objective for DoubleDqnObjective {
             td_target(&batch.rewards, &batch.discounts, &worth)
         })?;
         let values = taken(&online.forward(&batch.observations)?, &batch.actions)?;
-        let errors = goal.sub(&values.detach())?;
+        let errors = goal.sub(values.detach())?;
         Ok(Judged { losses: self.loss.of(&values, &goal)?, errors })
     }
 }

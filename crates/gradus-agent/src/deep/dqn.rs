@@ -62,7 +62,7 @@ impl Objective for DqnObjective {
             td_target(&batch.rewards, &batch.discounts, &taken(&next, &best)?)
         })?;
         let values = taken(&online.forward(&batch.observations)?, &batch.actions)?;
-        let errors = goal.sub(&values.detach())?;
+        let errors = goal.sub(values.detach())?;
         Ok(Judged { losses: self.loss.of(&values, &goal)?, errors })
     }
 }

@@ -52,7 +52,7 @@ impl Objective for DuelingDqnObjective {
             td_target(&batch.rewards, &batch.discounts, &taken(&next, &best)?)
         })?;
         let values = taken(&online.forward(&batch.observations)?, &batch.actions)?;
-        let errors = goal.sub(&values.detach())?;
+        let errors = goal.sub(values.detach())?;
         Ok(Judged { losses: self.loss.of(&values, &goal)?, errors })
     }
 }

@@ -4,7 +4,7 @@
 
 use gradus_autodiff::{Device, Tensor, arange};
 use gradus_nn::{Reduction, huber_loss};
-use gradus_tensor::Result;
+use gradus_tensor::{Error, Result};
 
 /// What a value should be: `reward + discount · next_value`. All `[N]`.
 ///
@@ -51,6 +51,9 @@ pub fn best_actions(values: &Tensor, allowed: Option<&Tensor>) -> Result<Tensor>
 /// # Errors
 /// `Kind::Argument` for fewer than 2.
 pub fn atoms(v_min: f64, v_max: f64, k: usize, device: &Device) -> Result<Tensor> {
+    if k < 2 {
+        return Err(Error::argument("atoms", "k", k, "2 or more"));
+    }
     let step = (v_max - v_min) / (k - 1) as f64;
     arange(0.0, k as f64, 1.0, device)?.mul(step)?.add(v_min)
 }
@@ -61,7 +64,7 @@ pub fn atoms(v_min: f64, v_max: f64, k: usize, device: &Device) -> Result<Tensor
 /// *Source*: Bellemare, Dabney & Munos 2017, arXiv:1707.06887, equation 7.
 ///
 /// # Errors
-/// `Kind::Shape`.
+/// `Kind::Shape`; `Kind::Argument` for fewer than 2 atoms.
 pub fn categorical_projection(
     probabilities: &Tensor,
     rewards: &Tensor,
@@ -137,7 +140,7 @@ mod tests {
         let actions = Tensor::from_slice(&[2i64, 0], [2, 1]).unwrap();
         let values = taken(&q, &actions).unwrap();
         close(&values, &[3.0, 4.0]);
-        values.mul(&tensor([10.0, 20.0], &[2])).unwrap().sum_all().unwrap().backward().unwrap();
+        values.mul(tensor([10.0, 20.0], &[2])).unwrap().sum_all().unwrap().backward().unwrap();
         close(&q.grad().unwrap(), &[0.0, 0.0, 10.0, 20.0, 0.0, 0.0]);
     }
 

@@ -113,9 +113,12 @@ impl Transitions {
         (self.begins[at] as usize, self.begins[at + 1] as usize)
     }
 
-    /// What an action in a state can lead to.
+    /// What an action in a state can lead to; nothing where there is no such state or action.
     #[inline]
     pub fn outcomes(&self, state: usize, action: usize) -> &[Outcome] {
+        if state >= self.states || action >= self.actions {
+            return &[];
+        }
         let (begin, end) = self.range(state, action);
         &self.outcomes[begin..end]
     }

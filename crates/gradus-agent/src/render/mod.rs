@@ -11,3 +11,4 @@ pub(crate) mod toy;
 #[cfg(feature = "gif")]
 pub use gif::Recorder;
 pub use picture::Picture;
+pub use toy::value_map;

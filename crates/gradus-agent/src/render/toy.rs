@@ -2,6 +2,7 @@
 
 use super::Picture;
 use super::canvas::Colour;
+use crate::tabular::QTable;
 
 const ICE: Colour = [222, 240, 250];
 const HOLE: Colour = [60, 96, 130];
@@ -101,6 +102,50 @@ pub(crate) fn blackjack(sum: i64, card: i64, usable_ace: bool) -> Picture {
     picture.number(sum, (150.0, 236.0), 14.0, INK);
     if usable_ace {
         picture.disc((310.0, 270.0), 18.0, GOAL);
+    }
+    picture
+}
+
+/// A map of letters with what its cells are worth: the greener the better, with an arrow for the
+/// best action (0 left, 1 down, 2 right, 3 up, as on the frozen lake).
+///
+/// ```
+/// use gradus_agent::{envs::FrozenLake, render::value_map, tabular::QTable};
+/// let lake = FrozenLake::new(Default::default())?;
+/// let picture = value_map(lake.desc(), &QTable::new(16, 4, 0.0));
+/// assert_eq!((picture.width(), picture.height()), (256, 256));
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+pub fn value_map(rows: &[Vec<u8>], values: &QTable) -> Picture {
+    const SIZE: usize = 64;
+    let (cell, width) = (SIZE as f64, rows.first().map_or(0, Vec::len));
+    let worth = |state: usize| values.row(state).iter().copied().fold(0.0, f64::max);
+    let most = (0..values.states()).map(worth).fold(f64::MIN_POSITIVE, f64::max);
+    let mut picture = Picture::filled(width * SIZE, rows.len() * SIZE, EDGE);
+    for (i, row) in rows.iter().enumerate() {
+        for (j, letter) in row.iter().enumerate() {
+            let state = i * width + j;
+            let share = worth(state) / most;
+            let fade =
+                |from: u8, to: u8| (f64::from(from) * (1.0 - share) + f64::from(to) * share) as u8;
+            let colour = match letter {
+                b'H' => HOLE,
+                b'G' => GOAL,
+                _ => [fade(ICE[0], 40), fade(ICE[1], 150), fade(ICE[2], 70)],
+            };
+            let corner = (j as f64 * cell, i as f64 * cell);
+            picture.rectangle((corner.0 + 1.0, corner.1 + 1.0), (cell - 2.0, cell - 2.0), colour);
+            if matches!(letter, b'H' | b'G') || worth(state) <= 0.0 {
+                continue;
+            }
+            let (x, y) = (corner.0 + cell / 2.0, corner.1 + cell / 2.0);
+            let (dx, dy) =
+                [(-1.0, 0.0), (0.0, 1.0), (1.0, 0.0), (0.0, -1.0)][values.best(state).min(3)];
+            let (tip, tail) = ((x + 18.0 * dx, y + 18.0 * dy), (x - 18.0 * dx, y - 18.0 * dy));
+            picture.line(tail, (x + 8.0 * dx, y + 8.0 * dy), 4.0, INK);
+            let wing = |side: f64| (x + 6.0 * dx - side * dy * 9.0, y + 6.0 * dy + side * dx * 9.0);
+            picture.polygon(&[tip, wing(1.0), wing(-1.0)], INK);
+        }
     }
     picture
 }

@@ -1,5 +1,7 @@
 //! A ring of transitions.
 
+use gradus_tensor::{Error, Result};
+
 use crate::persist;
 use crate::rng::Pcg64;
 
@@ -29,10 +31,11 @@ persist! { Stored { observation, action, reward, next_observation, discount, nex
 /// let mut replay = Replay::new(2, 1);
 /// for i in 0..3 {
 ///     let (observation, next_observation) = (vec![i as f32], vec![i as f32 + 1.0]);
-///     replay.push(&Stored { observation, next_observation, ..Default::default() });
+///     replay.push(&Stored { observation, next_observation, ..Default::default() })?;
 /// }
 /// assert_eq!(replay.len(), 2);
 /// assert_eq!((replay.observation(0), replay.observation(1)), (&[2.0f32][..], &[1.0f32][..]));
+/// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -81,21 +84,33 @@ impl Replay {
         }
     }
 
-    /// Adds a transition, whose observations have the memory's width; returns its place.
-    pub fn push(&mut self, stored: &Stored) -> usize {
-        debug_assert_eq!(stored.observation.len(), self.width);
-        debug_assert_eq!(stored.next_observation.len(), self.width);
+    /// Adds a transition; returns its place.
+    ///
+    /// # Errors
+    /// `Kind::Argument` for observations of another width, or masks of another length than the
+    /// first one's.
+    pub fn push(&mut self, stored: &Stored) -> Result<usize> {
+        const OP: &str = "replay";
+        for observation in [&stored.observation, &stored.next_observation] {
+            if observation.len() != self.width {
+                let value = format!("{} long, width {}", observation.len(), self.width);
+                return Err(Error::argument(OP, "observation", value, "as long as the width"));
+            }
+        }
+        let actions = self.masks.len() / self.len().max(1);
+        if stored.next_mask.len() != actions && !self.is_empty() {
+            let value = format!("{} long, {actions} before", stored.next_mask.len());
+            return Err(Error::argument(OP, "next_mask", value, "as long as the first"));
+        }
         let row = self.next;
         put(&mut self.observations, row, &stored.observation);
         put(&mut self.next_observations, row, &stored.next_observation);
         put(&mut self.actions, row, &[stored.action]);
         put(&mut self.rewards, row, &[stored.reward]);
         put(&mut self.discounts, row, &[stored.discount]);
-        if !stored.next_mask.is_empty() {
-            put(&mut self.masks, row, &stored.next_mask);
-        }
+        put(&mut self.masks, row, &stored.next_mask);
         self.next = (row + 1) % self.capacity;
-        row
+        Ok(row)
     }
 
     /// How many there are.
@@ -126,35 +141,39 @@ impl Replay {
         (0..n).map(|_| rng.index(self.len())).collect()
     }
 
-    /// What was seen.
+    fn row<'a, T>(&self, ring: &'a [T], place: usize, width: usize) -> &'a [T] {
+        ring.get(place * width..(place + 1) * width).unwrap_or_default()
+    }
+
+    /// What was seen; nothing at a place without a transition, as below.
     pub fn observation(&self, place: usize) -> &[f32] {
-        &self.observations[place * self.width..(place + 1) * self.width]
+        self.row(&self.observations, place, self.width)
     }
 
     /// What was seen then.
     pub fn next_observation(&self, place: usize) -> &[f32] {
-        &self.next_observations[place * self.width..(place + 1) * self.width]
+        self.row(&self.next_observations, place, self.width)
     }
 
     /// What was done.
     pub fn action(&self, place: usize) -> u32 {
-        self.actions[place]
+        self.actions.get(place).copied().unwrap_or_default()
     }
 
     /// What it gave.
     pub fn reward(&self, place: usize) -> f32 {
-        self.rewards[place]
+        self.rewards.get(place).copied().unwrap_or_default()
     }
 
     /// The factor of what follows.
     pub fn discount(&self, place: usize) -> f32 {
-        self.discounts[place]
+        self.discounts.get(place).copied().unwrap_or_default()
     }
 
     /// What is allowed then; `None` where everything is.
     pub fn next_mask(&self, place: usize) -> Option<&[bool]> {
         let actions = self.masks.len() / self.len().max(1);
-        (actions > 0).then(|| &self.masks[place * actions..(place + 1) * actions])
+        (actions > 0).then(|| self.row(&self.masks, place, actions))
     }
 }
 
@@ -163,18 +182,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut replay = Replay::new(3, 1);
+        let stored =
+            Stored { observation: vec![0.0], next_observation: vec![1.0], ..Stored::default() };
+        replay.push(&stored).unwrap();
+        assert!(replay.push(&Stored { observation: vec![0.0; 2], ..stored.clone() }).is_err());
+        assert!(replay.push(&Stored { next_mask: vec![true], ..stored }).is_err());
+        assert_eq!((replay.len(), replay.observation(7)), (1, &[][..]));
+    }
+
+    #[test]
     fn the_oldest_give_way_and_pairs_stay_together() {
         let mut replay = Replay::new(5, 2);
         for i in 0..13u16 {
             let x = f32::from(i);
-            let place = replay.push(&Stored {
-                observation: vec![x, -x],
-                action: u32::from(i),
-                reward: x * 2.0,
-                next_observation: vec![x + 1.0, -x - 1.0],
-                discount: 0.5,
-                next_mask: vec![i % 2 == 0, true],
-            });
+            let place = replay
+                .push(&Stored {
+                    observation: vec![x, -x],
+                    action: u32::from(i),
+                    reward: x * 2.0,
+                    next_observation: vec![x + 1.0, -x - 1.0],
+                    discount: 0.5,
+                    next_mask: vec![i % 2 == 0, true],
+                })
+                .unwrap();
             assert_eq!(place, usize::from(i) % 5);
         }
         let mut seen: Vec<u32> = (0..5).map(|place| replay.action(place)).collect();

@@ -69,7 +69,8 @@ impl Prioritized {
     }
 
     /// Places by priority, one from each of n equal parts of the sum, and the weights of their
-    /// losses: `(len · P)^-β`, the largest being 1.
+    /// losses: `(len · P)^-β`, the largest being 1. `len` is how many transitions there are; of
+    /// none, none is drawn.
     pub fn sample(
         &self,
         n: usize,
@@ -77,6 +78,9 @@ impl Prioritized {
         step: u64,
         rng: &mut Pcg64,
     ) -> (Vec<usize>, Vec<f32>) {
+        if len == 0 {
+            return (Vec::new(), Vec::new());
+        }
         let (total, beta) = (self.tree.total(), self.options.beta.at(step));
         let part = total / n as f64;
         let draw = |i: usize| self.tree.find((i as f64 + rng.random()) * part).min(len - 1);

@@ -29,8 +29,11 @@ impl SumTree {
         SumTree { leaves, sums: vec![0.0; 2 * leaves] }
     }
 
-    /// Gives a thing a weight, 0 or more.
+    /// Gives a thing a weight, 0 or more; one that there is no place for gets none.
     pub fn set(&mut self, place: usize, weight: f64) {
+        if place >= self.leaves {
+            return;
+        }
         let mut node = self.leaves + place;
         self.sums[node] = weight;
         while node > 1 {
@@ -41,7 +44,7 @@ impl SumTree {
 
     /// A thing's weight.
     pub fn get(&self, place: usize) -> f64 {
-        self.sums[self.leaves + place]
+        self.sums.get(self.leaves + place).copied().unwrap_or_default()
     }
 
     /// The sum of all weights.

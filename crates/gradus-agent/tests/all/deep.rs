@@ -105,7 +105,7 @@ fn a_damaged_file_is_refused() -> Result<()> {
 /// A memory of one transition.
 fn lone(discount: f32, next_mask: Vec<bool>) -> Replay {
     let mut replay = Replay::new(1, 2);
-    replay.push(&Stored {
+    let pushed = replay.push(&Stored {
         observation: vec![1.0, 0.0],
         action: 1,
         reward: 0.5,
@@ -113,6 +113,7 @@ fn lone(discount: f32, next_mask: Vec<bool>) -> Replay {
         discount,
         next_mask,
     });
+    pushed.expect("it fits");
     replay
 }
 
@@ -135,7 +136,7 @@ fn errors_are_those_of_the_formulas() -> Result<()> {
     let world = TwoStates::default();
     let dqn = |discount, mask: &[bool]| -> Result<f32> {
         let batch = Batch::of(&lone(discount, mask.to_vec()), &[0], &Device::cpu())?;
-        let objective = objective_of(Dqn::new(&world, small(0))?);
+        let objective = objective_of(&Dqn::new(&world, small(0))?);
         Ok(objective.judge(&online, &target, &batch)?.errors.to_vec::<f32>()?[0])
     };
     let close = |a: f32, b: f32| assert!((a - b).abs() < 1e-6, "{a}, expected {b}");
@@ -146,7 +147,7 @@ fn errors_are_those_of_the_formulas() -> Result<()> {
     close(dqn(0.9, &some)?, 0.5 + 0.9 * next[argmax(&next, some)] - now[1]);
 
     let batch = Batch::of(&lone(0.9, Vec::new()), &[0], &Device::cpu())?;
-    let double = objective_of(DoubleDqn::new(&world, small(0))?);
+    let double = objective_of(&DoubleDqn::new(&world, small(0))?);
     let judged = double.judge(&online, &target, &batch)?;
     close(judged.errors.to_vec::<f32>()?[0], 0.5 + 0.9 * next[argmax(&chosen, all)] - now[1]);
     judged.losses.sum_all()?.backward()?;
@@ -158,7 +159,7 @@ fn errors_are_those_of_the_formulas() -> Result<()> {
     Ok(())
 }
 
-fn objective_of<O: Objective + Clone, S: Space>(agent: DeepAgent<O, S>) -> O {
+fn objective_of<O: Objective + Clone, S: Space>(agent: &DeepAgent<O, S>) -> O {
     agent.objective().clone()
 }
 

@@ -4,4 +4,5 @@
 mod deep;
 mod environments;
 mod golden;
+mod runs;
 mod tabular;

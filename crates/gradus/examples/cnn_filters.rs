@@ -1,21 +1,19 @@
 //! What convolutions see in a picture: filters set by hand, filters as a new `Conv2d` draws them,
 //! and what is left of both after relu and pooling, drawn as one page of feature maps.
 //!
-//! `cargo run --release -p gradus --example cnn_filters -- [PICTURE [PAGE]]` reads a PNG or JPEG
-//! and writes the page, `cnn_filters.png` unless told. Without a picture it takes one of
-//! Fashion-MNIST where that is on this machine, else a digit that the package carries.
-//! `GRADUS_DEVICE=cpu|gpu` picks the device.
+//! `cargo run --release -p gradus --features image,plot --example cnn_filters -- [PICTURE [PAGE]]`
+//! reads a PNG or JPEG and writes the page, `cnn_filters.png` unless told. Without a picture it
+//! takes one of Fashion-MNIST where that is on this machine, else a digit that the package
+//! carries. `GRADUS_DEVICE=cpu|gpu` picks the device.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
-mod page;
-
 use std::path::Path;
 
-use gradus::Kind;
+use gradus::data::{ColorMode, read_image};
+use gradus::plot::image_grid;
 use gradus::prelude::*;
-
-use page::{Map, Page, Tile};
+use gradus::{Kind, cat};
 
 /// Filters that people designed, 3×3, row by row.
 const BY_HAND: [(&str, [f32; 9]); 8] = [
@@ -30,6 +28,8 @@ const BY_HAND: [(&str, [f32; 9]); 8] = [
 ];
 /// A larger picture is shrunk until its longer side is this.
 const LONGEST: usize = 224;
+/// Smaller tiles are enlarged to this side.
+const LEAST: usize = 84;
 /// The ankle boot of many a lecture, and a digit: positions in their test sets.
 const BOOT: usize = 0;
 const DIGIT: usize = 6;
@@ -48,37 +48,62 @@ fn main() -> Result<()> {
 
     let x = x.to(&device)?;
     let page = no_grad(|| page(&x))?;
-    page.save(&path)?;
-    println!("wrote {path}: white is positive, blue negative, black zero");
+    let grid = image_grid(&cat(&page.tiles.iter().collect::<Vec<_>>(), 0)?)
+        .titles(&page.titles)
+        .range(-1.0, 1.0);
+    grid.columns(BY_HAND.len()).gap(6).draw()?.save(&path)?;
+    println!("wrote {path}: grey is zero, white the largest magnitude, black its negative");
     Ok(())
+}
+
+/// Tiles of equal size, `[8, 1, H, W]` in each row, and what stands above them.
+struct Page {
+    size: [usize; 2],
+    tiles: Vec<Tensor>,
+    titles: Vec<String>,
+}
+
+impl Page {
+    /// Adds a row: eight planes `[1, 8, h, w]` or `[8, 1, h, w]`, each with its largest magnitude
+    /// at full contrast, enlarged pixel by pixel.
+    fn row(&mut self, names: &[String], planes: &Tensor) -> Result<()> {
+        let shape = planes.shape();
+        let (h, w) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
+        let planes = planes.reshape(&[-1, 1, h as i64, w as i64])?;
+        let largest =
+            planes.abs()?.amax(&[1, 2, 3], true)?.clamp_min(f64::from(f32::MIN_POSITIVE))?;
+        let planes = (&planes / &largest)?;
+        self.tiles.push(planes.interpolate(&Interpolate::size(self.size))?);
+        self.titles.extend_from_slice(names);
+        Ok(())
+    }
 }
 
 /// The page of a picture `[1, 1, H, W]`.
 fn page(x: &Tensor) -> Result<Page> {
     let shrink = Sequential::new().push(Relu).push(MaxPool2d::new(2));
-    let mut page = Page::default();
+    let size = [x.shape()[2].max(LEAST), x.shape()[3].max(LEAST)];
+    let mut page = Page { size, tiles: Vec::new(), titles: Vec::new() };
 
-    let by_hand = by_hand()?.to(&x.device())?;
-    let seen = by_hand.forward(x)?;
-    let names = BY_HAND.map(|(name, _)| name.to_owned());
-    page.row("Filters set by hand", tiles(&names, Some(&by_hand), &seen)?);
-    page.row("... then relu and 2x2 max pooling", tiles(&names, None, &shrink.forward(&seen)?)?);
+    let hand = by_hand()?.to(&x.device())?;
+    let seen = hand.forward(x)?;
+    page.row(&BY_HAND.map(|(name, _)| name.to_owned()), &hand.weight)?;
+    page.row(&numbered("map"), &seen)?;
+    page.row(&numbered("pooled"), &shrink.forward(&seen)?)?;
 
     // A layer as it is before any training: the filters are random, yet each sees something else.
     let first = Conv2d::new(1, 8, 5)?.padding(2).padding_mode(PaddingMode::Replicate);
     let first = first.to(&x.device())?;
     let seen = first.forward(x)?;
-    let names = numbered("filter");
-    page.row("Conv2d::new(1, 8, 5): random filters", tiles(&names, Some(&first), &seen)?);
+    page.row(&numbered("random"), &first.weight)?;
+    page.row(&numbered("map"), &seen)?;
     let pooled = shrink.forward(&seen)?;
-    page.row("... then relu and 2x2 max pooling", tiles(&names, None, &pooled)?);
+    page.row(&numbered("pooled"), &pooled)?;
 
     // Its filters reach over all eight maps above, so they are no picture themselves.
     let second = Conv2d::new(8, 8, 3)?.padding(1).padding_mode(PaddingMode::Replicate);
     let second = second.to(&x.device())?;
-    let pooled = shrink.forward(&second.forward(&pooled)?)?;
-    let title = "... then Conv2d::new(8, 8, 3), relu and 2x2 max pooling";
-    page.row(title, tiles(&numbered("map"), None, &pooled)?);
+    page.row(&numbered("second"), &shrink.forward(&second.forward(&pooled)?)?)?;
     Ok(page)
 }
 
@@ -93,26 +118,6 @@ fn by_hand() -> Result<Conv2d> {
 
 fn numbered(what: &str) -> [String; 8] {
     std::array::from_fn(|i| format!("{what} {}", i + 1))
-}
-
-/// A labelled tile for every channel of `seen`, `[1, C, H, W]`, with the filter that made it.
-fn tiles(names: &[String], layer: Option<&Conv2d>, seen: &Tensor) -> Result<Vec<Tile>> {
-    let mut filters = match layer {
-        Some(layer) => maps(&layer.weight)?.into_iter().map(Some).collect(),
-        None => Vec::new(),
-    };
-    filters.resize(names.len(), None);
-    let tiles = names.iter().zip(filters).zip(maps(seen)?);
-    Ok(tiles.map(|((name, filter), map)| Tile { name: name.clone(), filter, map }).collect())
-}
-
-/// Every plane of the last two dimensions.
-fn maps(x: &Tensor) -> Result<Vec<Map>> {
-    let shape = x.shape();
-    let (height, width) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
-    let values = x.to_vec::<f32>()?;
-    let planes = values.chunks(height * width);
-    Ok(planes.map(|plane| Map { width, height, values: plane.to_vec() }).collect())
 }
 
 /// A picture of a data set and what it is called.
@@ -135,12 +140,9 @@ fn carried() -> Result<(String, Tensor)> {
 
 /// A picture file in shades of grey, `[1, 1, H, W]` in `0..=1`.
 fn read(path: &Path) -> Result<Tensor> {
-    let file = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
-    let picture = file.map_err(|e| Error::io(path, e))?.decode();
-    let picture = picture.map_err(|e| Error::format(path, "picture", None, e.to_string()))?;
-    let grey = picture.to_luma32f();
-    let (width, height) = (grey.width() as usize, grey.height() as usize);
-    let x = Tensor::from_vec(grey.into_raw(), [1, 1, height, width])?;
+    let grey = Tensor::from(read_image(path, ColorMode::Grayscale)?);
+    let x = grey.unsqueeze(0)?.to_dtype(DType::F32)?.div(255.0)?;
+    let (height, width) = (x.shape()[2], x.shape()[3]);
     let longest = width.max(height);
     if longest <= LONGEST {
         return Ok(x);
