@@ -89,9 +89,7 @@ impl Optimizer for Optimizers {
     }
 
     fn zero_grad(&self) {
-        for part in &self.parts {
-            part.zero_grad();
-        }
+        self.parts.iter().for_each(Optimizer::zero_grad);
     }
 
     fn param_groups(&self) -> &[ParamGroup] {
@@ -150,7 +148,7 @@ impl Optimizer for Optimizers {
         }
         // What is wrong with a later part must not leave the earlier ones changed.
         let before: Vec<StateDict> =
-            self.parts.iter().map(|part| Optimizer::state_dict(&**part)).collect::<Result<_>>()?;
+            self.parts.iter().map(Optimizer::state_dict).collect::<Result<_>>()?;
         for part in 0..self.parts.len() {
             let own = select(state, &prefix(part));
             if let Err(error) = self.parts[part].load_state_dict(&own) {

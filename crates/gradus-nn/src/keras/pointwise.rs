@@ -12,11 +12,11 @@ use crate::parameter::Parameter;
 use crate::visit::{Visit, Visitor};
 use crate::{Layer, Module};
 
-type Map = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
+type Closure = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
 
 /// A function of a tensor.
 #[derive(Clone)]
-pub struct Function(Arc<Map>);
+pub struct Function(Arc<Closure>);
 
 impl<F: Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static> From<F> for Function {
     fn from(function: F) -> Self {

@@ -144,7 +144,7 @@ impl Layer for Ends {
 }
 
 macro_rules! ends {
-    ($($name:ident $op:literal $ends:literal $axes:literal
+    ($($name:ident $op:literal $ends:literal $axes:literal $sign:tt
         $verb:literal $what:literal $sample:literal $given:literal $shape:literal;)*) => {$(
         super::layer! {
             #[doc = concat!($verb, " the last axes of `", $axes, "`: ", $what, ", or one number. \
@@ -166,26 +166,24 @@ macro_rules! ends {
                 if let Some(end) = self.ends.0.iter().find(|&&end| end < 0) {
                     return Err(Error::argument($op, "ends", end, "0 or more"));
                 }
-                let inwards = $verb == "Cuts";
-                let ends = self.ends.0.map(|end| if inwards { -end } else { end }).to_vec();
-                Ok(Box::new(One(Ends { ends })))
+                Ok(Box::new(One(Ends { ends: self.ends.0.map(|end| 0 $sign end).to_vec() })))
             }
         }
     )*};
 }
 ends! {
-    ZeroPadding1D "zero_padding1d" 2 "(None, channels, length)"
+    ZeroPadding1D "zero_padding1d" 2 "(None, channels, length)" +
         "Zeros around" "left, right" "[3, 8]" "(1, 2)" "(None, 3, 11)";
-    ZeroPadding2D "zero_padding2d" 4 "(None, channels, height, width)"
+    ZeroPadding2D "zero_padding2d" 4 "(None, channels, height, width)" +
         "Zeros around" "left, right, top, bottom" "[3, 8, 8]" "(1, 2, 0, 0)" "(None, 3, 8, 11)";
-    ZeroPadding3D "zero_padding3d" 6 "(None, channels, depth, height, width)"
+    ZeroPadding3D "zero_padding3d" 6 "(None, channels, depth, height, width)" +
         "Zeros around" "left, right, top, bottom, front, back" "[3, 4, 8, 8]" "1"
         "(None, 3, 6, 10, 10)";
-    Cropping1D "cropping1d" 2 "(None, channels, length)"
+    Cropping1D "cropping1d" 2 "(None, channels, length)" -
         "Cuts" "left, right" "[3, 8]" "(1, 2)" "(None, 3, 5)";
-    Cropping2D "cropping2d" 4 "(None, channels, height, width)"
+    Cropping2D "cropping2d" 4 "(None, channels, height, width)" -
         "Cuts" "left, right, top, bottom" "[3, 8, 8]" "(1, 2, 0, 0)" "(None, 3, 8, 5)";
-    Cropping3D "cropping3d" 6 "(None, channels, depth, height, width)"
+    Cropping3D "cropping3d" 6 "(None, channels, depth, height, width)" -
         "Cuts" "left, right, top, bottom, front, back" "[3, 4, 8, 8]" "1" "(None, 3, 2, 6, 6)";
 }
 

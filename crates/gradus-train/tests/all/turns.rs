@@ -146,11 +146,11 @@ fn losses_in_turns_are_the_loop_that_they_replace() {
         let mut sum = [0.0; 2];
         for columns in loader.batches() {
             let columns = columns.unwrap();
-            for turn in 0..2 {
+            for (turn, sum) in sum.iter_mut().enumerate() {
                 twin.zero_grad();
                 let loss = twin.loss(&columns[0], turn).unwrap();
                 loss.backward().unwrap();
-                sum[turn] += loss.item().unwrap() / 3.0;
+                *sum += loss.item().unwrap() / 3.0;
                 let moved = if turn == 0 { &own } else { &other };
                 gradus_optim::clip_grad_norm_(moved, 0.2).unwrap();
                 if turn == 0 { generator.step().unwrap() } else { judge.step().unwrap() }
