@@ -1,7 +1,9 @@
-//! Data: datasets, the loader that batches them, IDX and CSV files, ready image sets.
+//! Data: datasets, the loader that batches them, splits, preprocessing, tables, folders, text.
 //!
 //! A [`Dataset`] delivers many samples at once, one [`Array`](gradus_tensor::Array) per column;
-//! a [`DataLoader`] orders them, fetches ahead on a background thread and puts them on a device.
+//! a [`DataLoader`] orders them by a [`Sampler`], fetches ahead on worker threads, changes them by
+//! [`Transform`]s and puts them on a device. Pictures, sounds and text all end as a dataset: see
+//! `image_dataset_from_directory`, `AudioFolder` and [`TfidfVectorizer`].
 //!
 //! ```
 //! use gradus_data::{DataLoader, datasets};
@@ -16,6 +18,7 @@
 //! # Ok::<(), gradus_tensor::Error>(())
 //! ```
 
+mod channels;
 mod column;
 mod convert;
 pub mod csv;
@@ -44,6 +47,7 @@ pub mod vision;
 mod wav;
 mod wrappers;
 
+pub use channels::{channels_first, channels_last};
 pub use column::{Categorical, Column, ColumnType};
 pub use convert::ToFloat;
 pub use csv::{CsvOptions, Missing, Table, read_csv};

@@ -39,7 +39,7 @@
 //! | [`autodiff`] | [`Tensor`], gradients of any order, `gradcheck` |
 //! | [`nn`] | layers, losses, initialisers, state dicts |
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
-//! | [`data`] | data sets, the loader, IDX and CSV |
+//! | [`data`] | data sets, the loader, splits, preprocessing, tables, folders of files, text |
 //! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints |
 //! | `agent` | environments, Q-learning from a table to Rainbow, with the feature `agent` |
 //! | `plot` | pictures and reports, with the feature `plot` |

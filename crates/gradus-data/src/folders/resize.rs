@@ -152,11 +152,9 @@ pub(super) fn resize(
     let plane = height * width;
     if (window.width, window.height) == (width, height) {
         for y in 0..height {
-            let row = &picture.pixels[(window.y + y) * line + window.x * channels..];
-            for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
-                let from = row[channel..].iter().step_by(channels);
-                to[y * width..][..width].iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-            }
+            let start = (window.y + y) * line + window.x * channels;
+            let row = &picture.pixels[start..][..width * channels];
+            divide(row, channels, planes, plane, y * width);
         }
         return;
     }
@@ -182,6 +180,26 @@ pub(super) fn resize(
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = (from + 0.5) as u8);
         }
         rows[..down.starts[y]].iter_mut().for_each(|row| *row = None);
+    }
+}
+
+/// Writes a row of pixels to place `at` of each plane.
+fn divide(row: &[u8], channels: usize, planes: &mut [u8], plane: usize, at: usize) {
+    let width = row.len() / channels;
+    if channels == 3 {
+        // One pass over the pixels: three with a stride take as long as a tenth of decoding.
+        let (red, rest) = planes.split_at_mut(plane);
+        let (green, blue) = rest.split_at_mut(plane);
+        let (red, green) = (&mut red[at..][..width], &mut green[at..][..width]);
+        let planes = red.iter_mut().zip(green).zip(&mut blue[at..][..width]);
+        for (((red, green), blue), pixel) in planes.zip(row.chunks_exact(3)) {
+            (*red, *green, *blue) = (pixel[0], pixel[1], pixel[2]);
+        }
+        return;
+    }
+    for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
+        let from = row[channel..].iter().step_by(channels);
+        to[at..][..width].iter_mut().zip(from).for_each(|(to, &from)| *to = from);
     }
 }
 
