@@ -79,7 +79,7 @@ pub fn expand_folder(
             let changed = augment
                 .transform(&picture, &[key])
                 .map_err(|error| error.within(path.display().to_string()))?;
-            write_png(&changed, &place.with_file_name(format!("{stem}_{copy}.png")))?;
+            write_png(&changed, place.with_file_name(format!("{stem}_{copy}.png")))?;
             done.written += 1;
         }
     }
