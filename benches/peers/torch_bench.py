@@ -126,6 +126,25 @@ def fashion_epoch(folder):
     return run
 
 
+def loader(folder):
+    """An epoch of a DataLoader without workers over a TensorDataset, bytes to normalised floats."""
+    def idx(name, offset):
+        with gzip.open(f"{folder}/{name}.gz") as f:
+            return torch.frombuffer(bytearray(f.read()[offset:]), dtype=torch.uint8)
+    x = idx("train-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
+    y = idx("train-labels-idx1-ubyte", 8).long()
+    data = torch.utils.data.TensorDataset(x, y)
+    batches = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True)
+
+    def run():
+        samples = 0
+        for x, y in batches:
+            x = x.float().div_(255).sub_(0.2860).div_(0.3530)
+            samples += len(x)
+        assert samples == 60000
+    return run
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("workloads", nargs="*")
@@ -139,7 +158,7 @@ def main():
         matmul1024=lambda: matmul(1024), matmul2048=lambda: matmul(2048), pointwise=pointwise,
         softmax=softmax, sum=total, max_pool=lambda: pooled(F.max_pool2d), avg_pool=lambda: pooled(F.avg_pool2d),
         conv_fwd=lambda: conv(False), conv_fwdbwd=lambda: conv(True), cnn=cnn, dqn_tiny=dqn_tiny,
-        fashion_epoch=lambda: fashion_epoch(a.data))
+        loader=lambda: loader(a.data), fashion_epoch=lambda: fashion_epoch(a.data))
     if not a.workloads or any(name.startswith("aug") for name in a.workloads):
         import torchvision_bench
         table.update(torchvision_bench.TABLE)
@@ -147,7 +166,7 @@ def main():
         if a.workloads and name not in a.workloads:
             continue
         run = make()
-        most = 5 if name == "fashion_epoch" else 2000
+        most = 5 if name in ("fashion_epoch", "loader") else 2000
         for _ in range(min(3, most)):
             run()
         times, start = [], time.perf_counter()

@@ -4,6 +4,7 @@
 
 mod against;
 mod augment;
+mod data;
 mod measure;
 mod profile;
 mod workloads;

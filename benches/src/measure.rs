@@ -87,6 +87,7 @@ pub fn report(workload: &Workload, device: &Device, seconds: f64) -> Result<()> 
     match workload.amount {
         Amount::Flops(flops) => line["gflops"] = json!(round(flops / median / 1e6)),
         Amount::Bytes(bytes) => line["gbps"] = json!(round(bytes / median / 1e6)),
+        Amount::Samples(n) => line["samples_per_s"] = json!((n / median * 1e3).round()),
         Amount::Unknown => {}
     }
     println!("{line}");

@@ -5,6 +5,7 @@ use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
 use crate::augment;
+use crate::data;
 
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
@@ -15,6 +16,8 @@ pub enum Amount {
     Flops(f64),
     /// Bytes read and written at least.
     Bytes(f64),
+    /// Samples delivered.
+    Samples(f64),
     /// Neither is a sensible measure.
     Unknown,
 }
@@ -38,6 +41,11 @@ pub const fn workload(
     prepare: fn(&Device) -> Result<Run>,
 ) -> Workload {
     Workload { name, amount, most_runs: usize::MAX, prepare }
+}
+
+/// A workload of seconds.
+const fn few(name: &'static str, amount: Amount, prepare: fn(&Device) -> Result<Run>) -> Workload {
+    Workload { name, amount, most_runs: 5, prepare }
 }
 
 /// Multiply-adds of one training step of a batch: forward, weight and input gradients.
@@ -79,6 +87,9 @@ static TRAINING: &[Workload] = &[
     workload("conv_fwdbwd", Amount::Flops(3.0 * CONV_FLOPS), |d| conv(d, true)),
     workload("cnn", Amount::Flops(CNN_FLOPS), cnn),
     workload("dqn_tiny", Amount::Unknown, dqn_tiny),
+    workload("loader", Amount::Samples(data::FASHION), data::loader),
+    few("image_folder", Amount::Samples(data::PICTURES), data::image_folder),
+    few("image_decode", Amount::Samples(data::PICTURES), data::image_decode),
     Workload {
         name: "fashion_epoch",
         amount: Amount::Unknown,

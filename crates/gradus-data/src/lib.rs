@@ -22,28 +22,49 @@ pub mod csv;
 mod dataset;
 pub mod datasets;
 mod files;
+mod fill;
+mod folders;
 mod gather;
 pub mod idx;
 mod imbalance;
+mod json;
 mod labels;
 mod loader;
 mod preprocessing;
 mod random;
+mod rows;
 mod samplers;
 mod splits;
 mod tensor_dataset;
+mod tensor_files;
+mod text;
 mod transform;
 pub mod vision;
+#[cfg(feature = "wav")]
+mod wav;
+mod wrappers;
 
 pub use column::{Categorical, Column, ColumnType};
 pub use convert::ToFloat;
 pub use csv::{CsvOptions, Missing, Table, read_csv};
 pub use dataset::Dataset;
+#[cfg(feature = "wav")]
+pub use folders::{AudioFolder, AudioFolderOptions};
+#[cfg(feature = "image")]
+pub use folders::{
+    ColorMode, DecodeLimits, ImageFolder, ImageFolderOptions, Interpolation,
+    image_dataset_from_directory, read_image,
+};
+pub use folders::{
+    FolderLabels, FolderOptions, LabelMode, OnError, Part, Skipped, TextFolder, TextFolderOptions,
+    text_dataset_from_directory,
+};
 pub use idx::read_idx;
 pub use imbalance::{
     RandomOverSampler, RandomUnderSampler, Smote, Strategy, class_counts, class_weights,
     sample_weights,
 };
+pub use json::read_json;
 pub use loader::{Batches, DataLoader, Loader, Pairs, Position};
 pub use preprocessing::{
     DropCategory, Impute, LabelEncoder, MinMaxScaler, Normalization, OneHotEncoder, OrdinalEncoder,
@@ -55,4 +76,15 @@ pub use samplers::{
 };
 pub use splits::{Fold, KFold, Portion, StratifiedKFold, TrainTestSplit, train_test_split};
 pub use tensor_dataset::TensorDataset;
+pub use text::{
+    Analyzer, CharTokenizer, CountVectorizer, DocumentFrequency, KoreanTokenizer, Morpheme,
+    MorphemeKind, Norm, PadOptions, Side, SparseDataset, SparseMatrix, TfidfVectorizer, Tokenizer,
+    Vocabulary, VocabularyOptions, WhitespaceTokenizer, WordTokenizer, pad_sequences,
+};
 pub use transform::{Lambda, SampleKey, Transform};
+#[cfg(feature = "wav")]
+pub use wav::{Wav, read_wav};
+pub use wrappers::{
+    Cached, Collated, Concat, Items, Mapped, Subset, WindowOptions, Windowed, default_collate,
+    pad_collate,
+};

@@ -28,16 +28,14 @@ pub enum Impute {
 /// use gradus_data::{Impute, SimpleImputer};
 /// use gradus_tensor::Array;
 /// let x = Array::from_vec(vec![1.0f32, f32::NAN, 9.0, 2.0], [4, 1])?;
-/// let mut imputer = SimpleImputer { strategy: Impute::Median, ..Default::default() };
+/// let mut imputer = SimpleImputer::default().strategy(Impute::Median);
 /// assert_eq!(imputer.fit_transform(&x)?.to_vec::<f32>()?, [1.0, 2.0, 9.0, 2.0]);
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SimpleImputer {
-    /// What is filled in.
-    pub strategy: Impute,
-    /// Whether a feature is added for each that missed values in the fit, 1 where one is missing.
-    pub add_indicator: bool,
+    strategy: Impute,
+    add_indicator: bool,
     state: Option<State>,
 }
 
@@ -53,6 +51,18 @@ impl Saved for SimpleImputer {
 }
 
 impl SimpleImputer {
+    /// What is filled in.
+    #[must_use]
+    pub fn strategy(self, strategy: Impute) -> Self {
+        SimpleImputer { strategy, ..self }
+    }
+
+    /// Whether a feature is added for each that missed values in the fit, 1 where one is missing.
+    #[must_use]
+    pub fn add_indicator(self, add_indicator: bool) -> Self {
+        SimpleImputer { add_indicator, ..self }
+    }
+
     /// Measures `x` `[N, D]`.
     ///
     /// # Errors

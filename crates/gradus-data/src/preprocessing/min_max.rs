@@ -17,7 +17,7 @@ const OP: &str = "min_max_scaler";
 /// ```
 /// use gradus_data::MinMaxScaler;
 /// use gradus_tensor::Array;
-/// let mut scaler = MinMaxScaler { feature_range: (-1.0, 1.0), ..Default::default() };
+/// let mut scaler = MinMaxScaler::default().feature_range(-1.0, 1.0);
 /// scaler.fit(&Array::from_vec(vec![0.0f32, 10.0], [2, 1])?)?;
 /// let y = scaler.transform(&Array::from_vec(vec![5.0f32, 20.0], [2, 1])?)?;
 /// assert_eq!(y.to_vec::<f32>()?, [0.0, 3.0]);
@@ -26,10 +26,8 @@ const OP: &str = "min_max_scaler";
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MinMaxScaler {
-    /// Where the smallest and the largest value go.
-    pub feature_range: (f64, f64),
-    /// Whether other data are kept inside the range.
-    pub clip: bool,
+    feature_range: (f64, f64),
+    clip: bool,
     state: Option<State>,
 }
 
@@ -53,6 +51,18 @@ impl Saved for MinMaxScaler {
 }
 
 impl MinMaxScaler {
+    /// Where the smallest and the largest value go.
+    #[must_use]
+    pub fn feature_range(self, low: f64, high: f64) -> Self {
+        MinMaxScaler { feature_range: (low, high), ..self }
+    }
+
+    /// Whether other data are kept inside the range.
+    #[must_use]
+    pub fn clip(self, clip: bool) -> Self {
+        MinMaxScaler { clip, ..self }
+    }
+
     /// Measures `x` `[N, D]`.
     ///
     /// # Errors

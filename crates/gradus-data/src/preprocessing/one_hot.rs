@@ -36,10 +36,8 @@ pub enum DropCategory {
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct OneHotEncoder {
-    /// What becomes of categories that the fit did not see; [`Unknown::Ignore`] makes them zeros.
-    pub handle_unknown: Unknown,
-    /// Categories without a column.
-    pub drop: DropCategory,
+    handle_unknown: Unknown,
+    drop: DropCategory,
     state: Option<Vec<Categories>>,
 }
 
@@ -48,6 +46,18 @@ impl Saved for OneHotEncoder {
 }
 
 impl OneHotEncoder {
+    /// What becomes of categories that the fit did not see; [`Unknown::Ignore`] makes them zeros.
+    #[must_use]
+    pub fn handle_unknown(self, handle_unknown: Unknown) -> Self {
+        OneHotEncoder { handle_unknown, ..self }
+    }
+
+    /// Categories without a column.
+    #[must_use]
+    pub fn drop(self, drop: DropCategory) -> Self {
+        OneHotEncoder { drop, ..self }
+    }
+
     /// Collects the categories of each column.
     ///
     /// # Errors

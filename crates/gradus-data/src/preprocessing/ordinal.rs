@@ -20,14 +20,13 @@ const OP: &str = "ordinal_encoder";
 /// assert_eq!(train.to_vec::<f32>()?, [1.0, 0.0, 1.0]);
 /// let test = [Column::from(["high", "medium"])];
 /// assert!(encoder.transform(&test).is_err());
-/// encoder.handle_unknown = Unknown::Value(-1);
+/// let encoder = encoder.handle_unknown(Unknown::Value(-1));
 /// assert_eq!(encoder.transform(&test)?.to_vec::<f32>()?, [0.0, -1.0]);
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct OrdinalEncoder {
-    /// What becomes of categories that the fit did not see.
-    pub handle_unknown: Unknown,
+    handle_unknown: Unknown,
     state: Option<Vec<Categories>>,
 }
 
@@ -36,6 +35,12 @@ impl Saved for OrdinalEncoder {
 }
 
 impl OrdinalEncoder {
+    /// What becomes of categories that the fit did not see.
+    #[must_use]
+    pub fn handle_unknown(self, handle_unknown: Unknown) -> Self {
+        OrdinalEncoder { handle_unknown, ..self }
+    }
+
     /// Collects the categories of each column.
     ///
     /// # Errors

@@ -24,12 +24,9 @@ const OP: &str = "robust_scaler";
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RobustScaler {
-    /// Whether the median is subtracted.
-    pub with_centering: bool,
-    /// Whether the range between the quantiles divides.
-    pub with_scaling: bool,
-    /// The quantiles in per cent.
-    pub quantile_range: (f64, f64),
+    with_centering: bool,
+    with_scaling: bool,
+    quantile_range: (f64, f64),
     state: Option<State>,
 }
 
@@ -56,6 +53,24 @@ impl Saved for RobustScaler {
 }
 
 impl RobustScaler {
+    /// Whether the median is subtracted.
+    #[must_use]
+    pub fn with_centering(self, with_centering: bool) -> Self {
+        RobustScaler { with_centering, ..self }
+    }
+
+    /// Whether the range between the quantiles divides.
+    #[must_use]
+    pub fn with_scaling(self, with_scaling: bool) -> Self {
+        RobustScaler { with_scaling, ..self }
+    }
+
+    /// The quantiles in per cent.
+    #[must_use]
+    pub fn quantile_range(self, low: f64, high: f64) -> Self {
+        RobustScaler { quantile_range: (low, high), ..self }
+    }
+
     /// Measures `x` `[N, D]`.
     ///
     /// # Errors

@@ -25,10 +25,8 @@ const OP: &str = "standard_scaler";
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StandardScaler {
-    /// Whether the mean is subtracted.
-    pub with_mean: bool,
-    /// Whether the standard deviation divides.
-    pub with_std: bool,
+    with_mean: bool,
+    with_std: bool,
     state: Option<State>,
 }
 
@@ -53,6 +51,18 @@ impl Saved for StandardScaler {
 }
 
 impl StandardScaler {
+    /// Whether the mean is subtracted.
+    #[must_use]
+    pub fn with_mean(self, with_mean: bool) -> Self {
+        StandardScaler { with_mean, ..self }
+    }
+
+    /// Whether the standard deviation divides.
+    #[must_use]
+    pub fn with_std(self, with_std: bool) -> Self {
+        StandardScaler { with_std, ..self }
+    }
+
     /// Measures `x` `[N, D]`.
     ///
     /// # Errors
