@@ -240,25 +240,27 @@ vectorised! {
 
     fn invert<T: Pixel>(x: &[T], out: &mut [T]) {
         for (out, x) in out.iter_mut().zip(x) {
-            *out = T::rounded(T::MAX - x.read());
+            *out = x.inverted();
         }
     }
 
     fn solarize<T: Pixel>(x: &[T], threshold: f32, out: &mut [T]) {
+        // No byte lies between a number and the next whole one.
+        let least = if T::IS_BYTE { T::cut(threshold.ceil()) } else { T::rounded(threshold) };
         for (out, &x) in out.iter_mut().zip(x) {
-            *out = if x.read() >= threshold { T::rounded(T::MAX - x.read()) } else { x };
+            *out = if x >= least { x.inverted() } else { x };
         }
     }
 
     fn posterize<T: Pixel>(x: &[T], bits: u32, out: &mut [T]) {
         let levels = (1u32 << bits) as f32;
-        let step = if T::IS_BYTE { 256.0 / levels } else { levels };
+        let mask = !(0xffi32 >> bits);
         for (out, x) in out.iter_mut().zip(x) {
             *out = if T::IS_BYTE {
-                // The lower bits are dropped; division by a power of two is exact.
-                T::cut((x.read() / step).floor() * step)
+                T::of_integer(x.integer() & mask)
             } else {
-                T::rounded((x.read() * step).floor().clamp(0.0, levels - 1.0) * (1.0 / levels))
+                let level = (x.read() * levels).floor().clamp(0.0, levels - 1.0);
+                T::rounded(level * (1.0 / levels))
             };
         }
     }

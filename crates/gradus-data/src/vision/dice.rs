@@ -35,7 +35,7 @@ impl Dice {
 
     /// An integer below `n`, 0 for `n` 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (u128::from(self.word()) * n as u128 >> 32) as usize
+        ((u128::from(self.word()) * n as u128) >> 32) as usize
     }
 
     pub(crate) fn chance(&mut self, p: f64) -> bool {

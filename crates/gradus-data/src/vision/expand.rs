@@ -5,17 +5,15 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use gradus_tensor::{Array, DType, Error, Kind, Result, write_atomic};
-use image::{ColorType, ImageEncoder, ImageReader, codecs::png::PngEncoder};
+use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use super::augment::Augment;
 use super::functional::to_dtype;
 use super::picture::Batch;
-use crate::SampleKey;
+use crate::{ColorMode, SampleKey, read_image};
 
 /// Folders inside one another that are followed.
 const DEEPEST: usize = 16;
-/// Pixels of a side that are decoded; larger files are refused before memory is taken.
-const LARGEST: u32 = 1 << 15;
 
 /// What [`expand_folder`] did.
 #[derive(Debug, Default)]
@@ -61,7 +59,7 @@ pub fn expand_folder(
     files.sort();
     let mut done = Expanded::default();
     for (index, path) in files.iter().enumerate() {
-        let picture = match decoded(path) {
+        let picture = match read_image(path, ColorMode::Rgb) {
             Ok(picture) => picture,
             Err(error) => {
                 done.failed.push(error);
@@ -79,7 +77,7 @@ pub fn expand_folder(
             let changed = augment
                 .transform(&picture, &[key])
                 .map_err(|error| error.within(path.display().to_string()))?;
-            write_png(&changed, &place.with_file_name(format!("{stem}_{copy}.png")))?;
+            write_png(&changed, place.with_file_name(format!("{stem}_{copy}.png")))?;
             done.written += 1;
         }
     }
@@ -97,24 +95,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, deeper: usize) -> Result<()>
         }
     }
     Ok(())
-}
-
-/// A picture as `[3, H, W]` bytes.
-fn decoded(path: &Path) -> Result<Array> {
-    let refused = |error: image::ImageError| match error {
-        image::ImageError::IoError(source) => Error::io(path, source),
-        other => malformed(path, other.to_string()),
-    };
-    let reader = ImageReader::open(path).map_err(|error| Error::io(path, error))?;
-    let mut reader = reader.with_guessed_format().map_err(|error| Error::io(path, error))?;
-    let mut limits = image::Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(LARGEST), Some(LARGEST));
-    reader.limits(limits);
-    let picture = reader.decode().map_err(refused)?.into_rgb8();
-    let (w, h) = (picture.width() as usize, picture.height() as usize);
-    let pixels = picture.into_raw();
-    let planes = (0..3).flat_map(|c| pixels.iter().skip(c).step_by(3).copied());
-    Array::from_vec(planes.collect(), [3, h, w])
 }
 
 fn malformed(path: &Path, problem: String) -> Error {
@@ -176,7 +156,7 @@ mod tests {
         for error in &done.failed {
             assert!(error.to_string().contains("dog"), "{error}");
         }
-        let back = decoded(&to.join("dog/b_2.png")).expect("reads");
+        let back = read_image(to.join("dog/b_2.png"), ColorMode::Rgb).expect("reads");
         let inverted: Vec<u8> = (0..24).map(|v| 255 - v).collect();
         assert_eq!(back.to_vec::<u8>().expect("bytes"), inverted);
     }

@@ -57,6 +57,21 @@ pub(crate) trait Pixel: Pod + Send + Sync + PartialOrd + WarpPixel {
     fn rounded(value: f32) -> Self;
     /// Limited to the type's range; bytes lose their fraction.
     fn cut(value: f32) -> Self;
+    /// As an integer, and from one that is in range: exact for bytes, and not used for floats.
+    fn integer(self) -> i32;
+    fn of_integer(value: i32) -> Self;
+    /// The brightest value less this one.
+    fn inverted(self) -> Self;
+}
+
+/// Limited and without its fraction; 0 for what is no number. Written so that it becomes one
+/// instruction for each of the three, many values at a time.
+#[inline(always)]
+fn byte(value: f32) -> u8 {
+    let value = if value > 0.0 { value } else { 0.0 };
+    let value = if value < 255.0 { value } else { 255.0 };
+    // SAFETY: the value lies between 0 and 255.
+    unsafe { value.to_int_unchecked::<i32>() as u8 }
 }
 
 impl Pixel for u8 {
@@ -68,11 +83,23 @@ impl Pixel for u8 {
     }
     #[inline(always)]
     fn rounded(value: f32) -> Self {
-        value.round_ties_even() as u8
+        byte(value.round_ties_even())
     }
     #[inline(always)]
     fn cut(value: f32) -> Self {
+        byte(value)
+    }
+    #[inline(always)]
+    fn integer(self) -> i32 {
+        i32::from(self)
+    }
+    #[inline(always)]
+    fn of_integer(value: i32) -> Self {
         value as u8
+    }
+    #[inline(always)]
+    fn inverted(self) -> Self {
+        !self
     }
 }
 
@@ -90,6 +117,18 @@ impl Pixel for f32 {
     #[inline(always)]
     fn cut(value: f32) -> Self {
         value.clamp(0.0, 1.0)
+    }
+    #[inline(always)]
+    fn integer(self) -> i32 {
+        self as i32
+    }
+    #[inline(always)]
+    fn of_integer(value: i32) -> Self {
+        value as f32
+    }
+    #[inline(always)]
+    fn inverted(self) -> Self {
+        1.0 - self
     }
 }
 

@@ -214,6 +214,15 @@ struct Taps {
     bits: u32,
     /// Every result is the pixel at its place.
     still: bool,
+    /// The integers again, padded to equally many for every result.
+    even: Option<Even>,
+}
+
+/// Rows of `width` weights each, which loops of fixed length walk.
+struct Even {
+    width: usize,
+    starts: Vec<usize>,
+    weights: Vec<i16>,
 }
 
 impl Taps {
@@ -224,6 +233,7 @@ impl Taps {
             integers: Vec::new(),
             bits: 0,
             still: bands.is_identity(),
+            even: None,
         };
         let mut weights = Vec::new();
         for i in 0..bands.output() {
@@ -241,10 +251,27 @@ impl Taps {
             let one = f64::from(1u32 << taps.bits);
             taps.integers =
                 weights.iter().map(|w| (w * one + 0.5f64.copysign(*w)) as i32).collect();
+            taps.even = taps.evened(bands.input());
         } else {
             taps.floats = weights.iter().map(|&w| w as f32).collect();
         }
         taps
+    }
+
+    /// Weights in rows of 2, 4 or 8, where that many elements exist and suffice.
+    fn evened(&self, input: usize) -> Option<Even> {
+        let most = (0..self.len()).map(|i| self.row(i).1.len()).max()?;
+        let width = [2, 4, 8].into_iter().find(|&width| width >= most && width <= input)?;
+        let mut even = Even { width, starts: Vec::new(), weights: vec![0; self.len() * width] };
+        for (i, to) in even.weights.chunks_exact_mut(width).enumerate() {
+            let (start, range) = self.row(i);
+            let first = start.min(input - width);
+            even.starts.push(first);
+            for (to, &w) in to[start - first..].iter_mut().zip(&self.integers[range]) {
+                *to = i16::try_from(w).ok()?;
+            }
+        }
+        Some(even)
     }
 
     fn len(&self) -> usize {
@@ -277,18 +304,43 @@ fn separable<T: Pixel>(x: View<'_, T>, rows: &Taps, columns: &Taps, out: &mut [T
     }
 }
 
+/// Rows of bytes with `K` weights a result.
+#[inline(always)]
+fn across_even<T: Pixel, const K: usize>(x: &[T], size: [usize; 2], taps: &Taps, out: &mut [T]) {
+    let Some(even) = &taps.even else { return };
+    let half = 1i32 << taps.bits >> 1;
+    for (x, out) in x.chunks_exact(size[0]).zip(out.chunks_exact_mut(size[1])) {
+        let rows = even.starts.iter().zip(even.weights.chunks_exact(K));
+        for (out, (&start, weights)) in out.iter_mut().zip(rows) {
+            let x = &x[start..start + K];
+            let mut sum = half;
+            for (x, &w) in x.iter().zip(weights) {
+                sum += x.integer() * i32::from(w);
+            }
+            *out = T::of_integer((sum >> taps.bits).clamp(0, 255));
+        }
+    }
+}
+
 vectorised! {
     fn across<T: Pixel>(x: &[T], width: usize, taps: &Taps, out: &mut [T]) {
         let half = 1i32 << taps.bits >> 1;
+        let size = [width, taps.len()];
+        match taps.even.as_ref().map(|even| even.width) {
+            Some(2) => return across_even::<T, 2>(x, size, taps, out),
+            Some(4) => return across_even::<T, 4>(x, size, taps, out),
+            Some(8) => return across_even::<T, 8>(x, size, taps, out),
+            _ => {}
+        }
         for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(taps.len())) {
             for (j, out) in out.iter_mut().enumerate() {
                 let (start, range) = taps.row(j);
                 let x = &x[start..][..range.len()];
                 *out = if T::IS_BYTE {
                     let weights = &taps.integers[range];
-                    let products = x.iter().zip(weights).map(|(x, w)| x.read() as i32 * w);
+                    let products = x.iter().zip(weights).map(|(x, w)| x.integer() * w);
                     let sum = products.fold(half, |sum, product| sum + product);
-                    T::cut((sum >> taps.bits).clamp(0, 255) as f32)
+                    T::of_integer((sum >> taps.bits).clamp(0, 255))
                 } else {
                     let weights = &taps.floats[range];
                     let products = x.iter().zip(weights).map(|(x, w)| x.read() * w);
@@ -308,11 +360,11 @@ vectorised! {
                 sums.fill(half);
                 for (x, &w) in x.zip(&taps.integers[range]) {
                     for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum += x.read() as i32 * w;
+                        *sum += x.integer() * w;
                     }
                 }
                 for (out, &sum) in out.iter_mut().zip(&sums) {
-                    *out = T::cut((sum >> taps.bits).clamp(0, 255) as f32);
+                    *out = T::of_integer((sum >> taps.bits).clamp(0, 255));
                 }
             } else {
                 out.fill(T::cut(0.0));

@@ -47,7 +47,7 @@ pub(crate) fn run(op: &'static str, x: &Array, batch: &Batch, plans: &[Plan]) ->
     }
     #[cfg(feature = "gpu")]
     if !x.device().is_cpu() {
-        return super::run_gpu::run(x, batch, plans, batch.shape(size));
+        return super::run_gpu::run(x, batch, plans, &batch.shape(size));
     }
     let x = dense_host(x.clone())?;
     let from = stored(&x);

@@ -30,7 +30,7 @@ struct Crowd {
 ///
 /// # Errors
 /// What kernels report.
-pub(crate) fn run(x: &Array, batch: &Batch, plans: &[Plan], shape: Shape) -> Result<Array> {
+pub(crate) fn run(x: &Array, batch: &Batch, plans: &[Plan], shape: &Shape) -> Result<Array> {
     let [c, h, w] = batch.size.array().map(|n| n as i64);
     let first = Value::from(x).reshape(&[plans.len() as i64, c, h, w])?;
     let mut crowd = Crowd {
@@ -53,7 +53,7 @@ pub(crate) fn run(x: &Array, batch: &Batch, plans: &[Plan], shape: Shape) -> Res
     }
     let everyone: Vec<usize> = (0..plans.len()).collect();
     let size = plans.first().map_or(batch.size, |plan| plan.size);
-    crowd.gathered(&everyone, size)?.reshaped(&shape)?.array()
+    crowd.gathered(&everyone, size)?.reshaped(shape)?.array()
 }
 
 impl Crowd {

@@ -258,12 +258,11 @@ fn solve(mut m: [[f64; 9]; 8]) -> Option<[f64; 8]> {
         if m[k][k].abs() < TINY {
             return None;
         }
-        for i in 0..8 {
-            if i != k {
-                let factor = m[i][k] / m[k][k];
-                for j in k..9 {
-                    m[i][j] -= factor * m[k][j];
-                }
+        let row = m[k];
+        for other in m.iter_mut().enumerate().filter(|(i, _)| *i != k).map(|(_, other)| other) {
+            let factor = other[k] / row[k];
+            for (v, p) in other.iter_mut().zip(row).skip(k) {
+                *v -= factor * p;
             }
         }
     }

@@ -193,8 +193,9 @@ macro_rules! by_chance {
 
             /// With probability `p`.
             #[must_use]
-            pub fn p(self, p: f64) -> Self {
-                $name { p, ..self }
+            pub fn p(mut self, p: f64) -> Self {
+                self.p = p;
+                self
             }
         }
 

@@ -25,7 +25,12 @@ impl Texel for u8 {
     }
     #[inline(always)]
     fn write(value: f32) -> Self {
-        value.round_ties_even() as u8
+        // Limited so that it becomes an instruction each; 0 for what is no number.
+        let value = value.round_ties_even();
+        let value = if value > 0.0 { value } else { 0.0 };
+        let value = if value < 255.0 { value } else { 255.0 };
+        // SAFETY: the value lies between 0 and 255.
+        unsafe { value.to_int_unchecked::<i32>() as u8 }
     }
 }
 
