@@ -154,6 +154,10 @@ fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     logits.cross_entropy(labels)
 }
 
+fn mse(q: &Tensor, target: &Tensor) -> Result<Tensor> {
+    q.mse_loss(target)
+}
+
 /// Labels of a batch of 64.
 fn labels(device: &Device) -> Result<Tensor> {
     let labels: Vec<i64> = (0..64).map(|i| i % 10).collect();
@@ -264,7 +268,7 @@ fn dqn_tiny(device: &Device, captured: bool) -> Result<Run> {
     let model = mlp(device, &[16, 64, 64, 96, 96, 64, 64, 4])?;
     let state = Tensor::from_vec(vec![3i64], 1)?.one_hot(16)?.to(device)?;
     let batch = [state, uniform(device, [1, 4])?];
-    Ok(steps(model, batch, 1e-2, |q, target| q.mse_loss(target), captured))
+    Ok(steps(model, batch, 1e-2, mse, captured))
 }
 
 /// One epoch of Fashion-MNIST through the loader, batch 64, 784-100-30-10, Adam.
