@@ -56,8 +56,8 @@ impl Default for ImageFolderOptions {
 /// Pictures in files: `x` uint8 `[N, C, H, W]`, and `y` as
 /// [`label_mode`](FolderOptions::label_mode) says.
 ///
-/// Pictures stay bytes until they are on a device ([`Loader::convert`]); decoding is spread over the
-/// workers of a loader.
+/// Pictures stay bytes until they are on a device ([`Loader::convert`]); decoding is spread over
+/// the workers of a loader.
 #[derive(Clone)]
 pub struct ImageFolder {
     index: Index,

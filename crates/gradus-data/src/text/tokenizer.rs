@@ -44,7 +44,8 @@ impl Tokenizer for WhitespaceTokenizer {
 ///
 /// ```
 /// use gradus_data::{Tokenizer, WordTokenizer};
-/// assert_eq!(WordTokenizer::default().tokenize("It's a snake_case, 42!"), ["It", "snake_case", "42"]);
+/// let words = WordTokenizer::default().tokenize("It's a snake_case, 42!");
+/// assert_eq!(words, ["It", "snake_case", "42"]);
 /// ```
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct WordTokenizer {

@@ -35,7 +35,8 @@ impl Default for VocabularyOptions {
 ///
 /// ```
 /// use gradus_data::{Vocabulary, WhitespaceTokenizer};
-/// let vocabulary = Vocabulary::build(&["b a b", "c b"], &WhitespaceTokenizer, &Default::default())?;
+/// let texts = ["b a b", "c b"];
+/// let vocabulary = Vocabulary::build(&texts, &WhitespaceTokenizer, &Default::default())?;
 /// assert_eq!(vocabulary.tokens(), ["<pad>", "<unk>", "b", "a", "c"]);
 /// assert_eq!(vocabulary.encode("a z b", &WhitespaceTokenizer), [3, 1, 2]);
 /// assert_eq!(vocabulary.decode(&[2, 4])?, ["b", "c"]);
