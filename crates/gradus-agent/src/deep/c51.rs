@@ -15,8 +15,8 @@ use crate::spaces::Discrete;
 
 /// DQN that learns how likely each of 51 returns is, and chooses by their mean.
 ///
-/// *Formula*: the distribution of `r + γ Z⁻(s′, a*)`, brought back onto the atoms, is the target of a
-/// cross entropy.
+/// *Formula*: the distribution of `r + γ Z⁻(s′, a*)`, brought back onto the atoms, is the target
+/// of a cross entropy.
 /// *Source*: Bellemare, Dabney & Munos 2017, arXiv:1707.06887.
 pub type C51<S> = DeepAgent<C51Objective, S>;
 

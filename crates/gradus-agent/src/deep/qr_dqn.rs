@@ -16,8 +16,8 @@ use crate::spaces::Discrete;
 /// DQN that learns quantiles of the return, without having to know its range, and chooses by
 /// their mean.
 ///
-/// *Formula*: each quantile of `Z(s, a)` is pulled to its share of `r + γ Z⁻(s′, a*)` by a Huber loss
-/// with κ = 1.
+/// *Formula*: each quantile of `Z(s, a)` is pulled to its share of `r + γ Z⁻(s′, a*)` by a Huber
+/// loss with κ = 1.
 /// *Source*: Dabney et al. 2017, arXiv:1710.10044.
 pub type QrDqn<S> = DeepAgent<QrDqnObjective, S>;
 

@@ -17,8 +17,8 @@ use crate::spaces::Discrete;
 
 /// Double, dueling and noisy DQN with distributions, priorities and n steps.
 ///
-/// *Formula*: C51's loss, the online network choosing `a*`; the network dueling and noisy; priorities
-/// by loss; options without n steps or priorities get the paper's, 3 and α = 0.5.
+/// *Formula*: C51's loss, the online network choosing `a*`; the network dueling and noisy;
+/// priorities by loss; options without n steps or priorities get the paper's, 3 and α = 0.5.
 /// *Source*: Hessel et al. 2017, arXiv:1710.02298.
 pub type Rainbow<S> = DeepAgent<RainbowObjective, S>;
 

@@ -6,8 +6,8 @@ use super::core::{Core, Moment, Rule, TableAgent};
 use crate::env::Env;
 use crate::spaces::Discrete;
 
-/// Dyna-Q (Sutton 1990): Q-learning that dreams. After every step it learns again from steps that it
-/// remembers: for each state and action the last thing that happened.
+/// Dyna-Q (Sutton 1990): Q-learning that dreams. After every step it learns again from steps that
+/// it remembers: for each state and action the last thing that happened.
 ///
 /// *Source*: Sutton & Barto, section 8.2.
 pub type DynaQ = TableAgent<DynaQRule>;

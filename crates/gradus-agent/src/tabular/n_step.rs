@@ -10,8 +10,8 @@ use crate::spaces::Discrete;
 
 /// n-step SARSA (Sutton & Barto, section 7.2): n rewards before a value is believed.
 ///
-/// *Formula*: `Q(s, a) += α (Σᵢ γⁱ rᵢ + γⁿ Q(sₙ, aₙ) − Q(s, a))`; near a terminal state the sum ends
-/// early and nothing follows. Where an episode is cut, the value that follows is a drawn
+/// *Formula*: `Q(s, a) += α (Σᵢ γⁱ rᵢ + γⁿ Q(sₙ, aₙ) − Q(s, a))`; near a terminal state the sum
+/// ends early and nothing follows. Where an episode is cut, the value that follows is a drawn
 /// action's.
 pub type NStepSarsa = TableAgent<NStepSarsaRule>;
 
