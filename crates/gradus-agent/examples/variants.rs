@@ -1,17 +1,20 @@
-//! The variants of DQN on CartPole: steps to a mean of 475, best, final score, time.
+//! The variants of DQN on CartPole: steps to a mean of 475, best, final score, time. Also DQN on
+//! the frozen lake, `lake` without slipping and `ice` with: steps to a success of 1 and 0.7, which is
+//! computed exactly.
 //!
 //! `cargo run --release -p gradus-agent --no-default-features --features deep --example variants --
-//! [NAME ...] [--seeds N] [--steps N]`. One line of JSON a run.
+//! [NAME ...] [--first SEED] [--seeds N] [--steps N]`. One line of JSON a run.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
 use std::time::{Duration, Instant};
 
 use gradus_agent::deep::*;
-use gradus_agent::envs::CartPole;
+use gradus_agent::envs::{CartPole, FrozenLake, FrozenLakeOptions};
 use gradus_agent::replay::PrioritizedOptions;
 use gradus_agent::run::{Event, Run, evaluate};
-use gradus_agent::{Agent, Result};
+use gradus_agent::tabular::Policy;
+use gradus_agent::{Agent, Result, Schedule};
 
 const NAMES: [&str; 9] =
     ["dqn", "double", "dueling", "per", "n_step", "noisy", "c51", "qr", "rainbow"];
@@ -57,6 +60,46 @@ fn play(name: &str, mut agent: impl Agent<[f32; 4]>, seed: u64, steps: u64) -> R
     Ok(())
 }
 
+/// DQN on the frozen lake, 4x4.
+fn cross(name: &str, seed: u64) -> Result<()> {
+    let is_slippery = name == "ice";
+    let (steps, learning_rate, enough) =
+        if is_slippery { (40_000, 5e-4, 0.7) } else { (15_000, 1e-3, 1.0) };
+    let mut env = FrozenLake::make(FrozenLakeOptions { is_slippery, ..Default::default() })?;
+    let law = env.clone();
+    let options = DqnOptions {
+        learning_rate,
+        batch_size: 64,
+        buffer_size: 20_000,
+        target_update_interval: 250,
+        exploration: Schedule::linear(1.0, 0.05, steps / 2),
+        seed,
+        ..DqnOptions::default()
+    };
+    let mut agent = Dqn::new(&env, options)?;
+    let begin = Instant::now();
+    let (mut reached, mut best, mut last) = (None, 0.0f64, 0.0);
+    let mut run = Run::new(&mut agent, &mut env, seed).steps(steps);
+    while let Some(event) = run.next() {
+        if let Event::Step { step, .. } = event?
+            && step.is_multiple_of(1_000)
+        {
+            let best_in = |state| run.agent().best(&state, None).map(|action| action as usize);
+            let actions = (0..16).map(best_in).collect::<Result<Vec<_>>>()?;
+            last = Policy::new(actions).expected_return(&law, 100)?;
+            best = best.max(last);
+            reached = reached.or((last >= enough).then_some(step));
+        }
+    }
+    let at = reached.map_or_else(|| "null".to_owned(), |step| step.to_string());
+    println!(
+        "{{\"variant\": \"{name}\", \"seed\": {seed}, \"steps_to_{enough}\": {at}, \"best\": \
+         {best:.4}, \"final\": {last:.4}, \"seconds\": {:.1}}}",
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
 fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
     let env = CartPole::make(Default::default());
     let mut options = DqnOptions { seed, ..DqnOptions::cart_pole() };
@@ -87,6 +130,7 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
             options.learning_rate = 1e-3;
             play(name, Rainbow::new(&env, options, RANGE)?, seed, steps)
         }
+        "lake" | "ice" => cross(name, seed),
         _ => {
             println!("no variant `{name}`; there are {NAMES:?}");
             Ok(())

@@ -15,7 +15,7 @@
 //!
 //! | Module | What it holds |
 //! |---|---|
-//! | [`envs`] | FrozenLake, CliffWalking, Taxi, Blackjack, and the classic control problems |
+//! | [`envs`] | FrozenLake, CliffWalking, Taxi, Blackjack, CartPole, MountainCar, Acrobot, … |
 //! | [`spaces`] | Discrete, Box, MultiDiscrete, MultiBinary, tuples, dictionaries |
 //! | [`wrappers`] | time limits, statistics, one-hot, normalisation, frame stacks, … |
 //! | [`vector`] | many environments at once, in turn or in threads |

@@ -54,7 +54,8 @@ fn main() -> Result<()> {
         }
     }
     bar.finish();
-    (csv.flush()?, board.flush()?);
+    csv.flush()?;
+    board.flush()?;
 
     load_state(best.path(), &mut agent)?;
     let mut recorder = Recorder::new(25);

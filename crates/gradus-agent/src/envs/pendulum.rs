@@ -20,9 +20,9 @@ const DT: f64 = 0.05;
 
 /// Swings a pendulum up.
 ///
-/// *Observation*: cosine and sine of the angle (0 is upright), angular velocity (rad/s). *Action*:
-/// a
-/// torque; more than 2 N m is taken as 2. *Reward*: `-(θ² + 0.1 θ̇² + 0.001 torque²)`, θ within ±π.
+/// *Observation*: cosine and sine of the angle (0 is upright), angular velocity (rad/s).
+/// *Action*: a torque; more than 2 N m is taken as 2.
+/// *Reward*: `-(θ² + 0.1 θ̇² + 0.001 torque²)`, θ within ±π.
 /// *End*: never. *Start*: θ in U(-π, π), velocity in U(-1, 1).
 ///
 /// *Source*: Gymnasium 1.4 `Pendulum-v1`. [`Pendulum::discrete`] gives it a few torques to choose

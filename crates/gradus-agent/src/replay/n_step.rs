@@ -17,10 +17,10 @@ use crate::persist;
 /// assert!(joined.push(step(0.0, 1.0), false, false).is_empty());
 /// let out = joined.push(step(1.0, 1.0), false, false);
 /// assert_eq!((out[0].reward, out[0].discount), (1.5, 0.25));
-/// assert_eq!(out[0].next_observation[..], [2.0]);
+/// assert_eq!(out[0].next_observation, [2.0]);
 /// let out = joined.push(step(2.0, 4.0), true, false); // the end: all that wait
-/// let ends: Vec<_> = out.iter().map(|t| (t.reward, t.discount)).collect();
-/// assert_eq!(ends, [(3.0, 0.0), (4.0, 0.0)]);
+/// let seen: Vec<_> = out.iter().map(|t| (t.reward, t.discount)).collect();
+/// assert_eq!(seen, [(3.0, 0.0), (4.0, 0.0)]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct NStep {

@@ -43,6 +43,10 @@ pub(super) struct Index {
     options: Arc<FolderOptions>,
 }
 
+#[cfg_attr(
+    not(any(feature = "image", feature = "wav")),
+    allow(dead_code, reason = "folders of pictures and sounds read more than those of texts")
+)]
 impl Index {
     /// The files of `directory` whose names end in one of `extensions` and that `read` accepts,
     /// where it is asked.

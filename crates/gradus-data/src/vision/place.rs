@@ -173,6 +173,7 @@ impl Place {
     }
 
     /// As a map of the warp kernel, and what stands around.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU computes batches at once"))]
     fn map(&self, size: ImageSize) -> (WarpMap, WarpBorder) {
         let (h, w) = (size.height as f64, size.width as f64);
         // Column and row of the turned image in terms of the result's.
@@ -197,6 +198,7 @@ impl Place {
 }
 
 /// Places of a batch whose results have one size and one border.
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU computes batches at once"))]
 pub(crate) fn on_device(x: &Value, size: ImageSize, steps: &[&Place]) -> Result<Value> {
     let maps: Vec<WarpMap> = steps.iter().map(|step| step.map(size).0).collect();
     let border = match steps[0].map(size).1 {

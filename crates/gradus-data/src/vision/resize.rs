@@ -175,6 +175,7 @@ impl Resize {
     ///
     /// # Errors
     /// As [`Resize::paint`]; what kernels report.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU computes batches at once"))]
     pub(crate) fn on_device(&self, op: &'static str, x: &Value, size: ImageSize) -> Result<Value> {
         let dtype = x.dtype();
         let mut y = x.cast(DType::F32)?;

@@ -97,6 +97,7 @@ impl Step {
     }
 
     /// Whether a kernel can do both at once, given that the images have one size and type.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU computes batches at once"))]
     pub(crate) fn goes_with(&self, other: &Step) -> bool {
         match (self, other) {
             (Step::Place(a), Step::Place(b)) => {

@@ -135,6 +135,7 @@ impl Warped {
 ///
 /// # Errors
 /// What the kernel reports.
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a GPU computes batches at once"))]
 pub(crate) fn on_device(x: &Value, steps: &[&Warped]) -> Result<Value> {
     let maps: Vec<WarpMap> = steps.iter().map(|step| step.map).collect();
     let [h, w] = steps[0].how.size;
