@@ -1,7 +1,6 @@
 //! The variants of DQN on CartPole: steps to a mean of 475, best, final score, time. Also DQN on
 //! the frozen lake, `lake` without slipping and `ice` with: steps to a success of 1 and 0.7,
-//! which is
-//! computed exactly.
+//! which is computed exactly.
 //!
 //! `cargo run --release -p gradus-agent --no-default-features --features deep --example variants --
 //! [NAME ...] [--first SEED] [--seeds N] [--steps N]`. One line of JSON a run.

@@ -8,7 +8,7 @@ use gradus_tensor::{Error, Result};
 /// A value that can be written down and read back with the same bits.
 ///
 /// Reading replaces the value; what an object was built with, such as an environment's map, is
-/// not written. [`persist!`](crate::persist) implements it field by field.
+/// not written. [`persist!`](macro@crate::persist) implements it field by field.
 ///
 /// ```
 /// use gradus_agent::persist::{Persist, Source};

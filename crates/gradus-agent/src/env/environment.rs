@@ -59,7 +59,7 @@ pub type Reset<O, I> = (O, I);
 /// A world that an agent acts in. Names, order and meaning are Gymnasium's.
 ///
 /// A user's environment is a struct with these methods; `check_env` says what is wrong with one.
-/// [`Persist`] is what makes runs resume exactly; [`persist!`](crate::persist) writes it.
+/// [`Persist`] is what makes runs resume exactly; [`persist!`](macro@crate::persist) writes it.
 ///
 /// ```
 /// use gradus_agent::{Env, envs::FrozenLake};
