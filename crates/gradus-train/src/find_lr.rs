@@ -77,7 +77,8 @@ impl<L: Learner> Trainer<L> {
     ///
     /// # Errors
     /// `Kind::Argument` for options outside their domain, no optimizer, no loss or no samples;
-    /// `Kind::Unsupported` for a learner of several turns; what model, optimizer and data report. Then, too, everything is as before.
+    /// `Kind::Unsupported` for a learner of several turns; what model, optimizer and data report.
+    /// Then, too, everything is as before.
     pub fn find_lr<D: Dataset + Clone + 'static>(
         &mut self,
         data: &D,

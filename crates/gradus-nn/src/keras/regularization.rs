@@ -10,7 +10,10 @@ use crate::parameter::{LayerGenerator, Mode};
 use crate::{Layer, Module};
 
 macro_rules! dropouts {
-    ($($(#[$doc:meta])* $name:ident $op:literal $layer:ident $ranks:expr, $expected:literal;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $op:literal $layer:ident $ranks:expr, $expected:literal;
+    )*) => {$(
         super::layer! {
             $(#[$doc])*
             $name => stringify!($name); { rate: f64 [f64] } with {

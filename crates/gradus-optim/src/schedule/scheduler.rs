@@ -132,8 +132,8 @@ impl<S: Schedule> Scheduler<S> {
     ///
     /// # Errors
     /// `Kind::Argument` for a time that is negative or not finite; `Kind::Unsupported` unless the
-    /// schedule [is continuous](Schedule::is_continuous); as [`LrScheduler::step`]. Then nothing has
-    /// changed.
+    /// schedule [is continuous](Schedule::is_continuous); as [`LrScheduler::step`]. Then nothing
+    /// has changed.
     pub fn step_at(&mut self, optimizer: &mut dyn Optimizer, epoch: f64) -> Result<()> {
         let op = self.schedule.name();
         // Beyond 2⁵³ there are no numbers between epochs any more.

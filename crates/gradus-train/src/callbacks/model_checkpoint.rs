@@ -101,8 +101,8 @@ impl ModelCheckpoint {
     /// Saves to this path.
     ///
     /// # Errors
-    /// `Kind::Argument` for a path whose braces or formats are wrong, a frequency of 0, and averages
-    /// without `save_weights_only`.
+    /// `Kind::Argument` for a path whose braces or formats are wrong, a frequency of 0, and
+    /// averages without `save_weights_only`.
     pub fn new(filepath: &str, options: ModelCheckpointOptions) -> Result<Self> {
         options.save_freq.check(OP)?;
         if options.save_averages && !options.save_weights_only {

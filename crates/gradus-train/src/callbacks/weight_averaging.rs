@@ -21,8 +21,8 @@ const OP: &str = "weight_averaging";
 /// Running estimates of batch norms are those of training, unless they are averaged too: call
 /// [`Trainer::update_bn`](crate::Trainer::update_bn) after training. Checkpoints hold training's
 /// weights as the model's, and the averages beside them;
-/// [`ModelCheckpointOptions::save_averages`](crate::ModelCheckpointOptions::save_averages) saves the
-/// averages in place of the weights.
+/// [`ModelCheckpointOptions::save_averages`](crate::ModelCheckpointOptions::save_averages) saves
+/// the averages in place of the weights.
 ///
 /// ```
 /// use gradus_data::TensorDataset;
