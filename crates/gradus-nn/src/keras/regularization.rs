@@ -11,7 +11,8 @@ use crate::{Layer, Module};
 
 macro_rules! dropouts {
     ($(
-        $(#[$doc:meta])* $name:ident $op:literal $layer:ident $ranks:expr, $expected:literal;
+        $(#[$doc:meta])*
+        $name:ident $op:literal $layer:ident $ranks:expr, $expected:literal;
     )*) => {$(
         super::layer! {
             $(#[$doc])*

@@ -83,8 +83,8 @@ impl RunDir {
     /// let (train, test) = datasets::digits()?;
     /// let model = Sequential::new().push(Flatten::default()).push(Linear::new(64, 10)?);
     /// let optimizer = Adam::new(model.parameters(), 1e-2);
-    /// let loss = CrossEntropyLoss::default();
-    /// let mut trainer = Trainer::new(model).optimizer(optimizer).loss(loss);
+    /// let trainer = Trainer::new(model).optimizer(optimizer);
+    /// let mut trainer = trainer.loss(CrossEntropyLoss::default());
     /// let dir = tempfile::tempdir().unwrap();
     /// let mut run = RunDir::new(dir.path(), serde_json::json!({ "lr": 1e-2 })).histograms(20);
     /// trainer.fit(&train, FitOptions {
