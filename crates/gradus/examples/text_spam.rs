@@ -67,10 +67,10 @@ fn main() -> Result<()> {
         .metric(ConfusionMatrix::new(2));
     trainer.fit(&train, FitOptions { epochs: 6, batch_size: 64, ..Default::default() })?;
     println!("\ntest: {}", trainer.evaluate(&test, EvaluateOptions::default())?);
-    confused(&trainer, &encoder.classes())
+    confused(&mut trainer, &encoder.classes())
 }
 
-fn confused(trainer: &Trainer<Supervised<Sequential>>, classes: &[String]) -> Result<()> {
+fn confused(trainer: &mut Trainer<Supervised<Sequential>>, classes: &[String]) -> Result<()> {
     let matrix = ConfusionMatrix::new(2).matrix(&trainer.sums("confusion_matrix")?);
     for (class, row) in classes.iter().zip(&matrix) {
         println!("{class:>5}: {} taken for {}, {} for {}", row[0], classes[0], row[1], classes[1]);
