@@ -64,7 +64,7 @@ pub fn value_iteration(env: &impl Tabular, gamma: f64, tolerance: f64) -> Result
 /// ```
 /// use gradus_agent::{envs::Taxi, tabular::policy_iteration};
 /// let taxi = Taxi::new(Default::default())?;
-/// let plan = policy_iteration(&taxi, 0.999, 1e-10)?;
+/// let plan = policy_iteration(&taxi, 0.99, 1e-8)?;
 /// let mean = plan.policy.expected_return(&taxi, 200)?;
 /// assert!((mean - 7.93).abs() < 0.01, "{mean}");
 /// # Ok::<(), gradus_tensor::Error>(())
