@@ -1,4 +1,4 @@
-//! Local distortions: fields of displacements from noise, or from a coarse mesh of points that move.
+//! Local distortions: displacements from noise, or from a coarse mesh of points that move.
 
 use std::sync::Arc;
 

@@ -26,8 +26,8 @@ pub fn adjust_sharpness(x: &Array, sharpness_factor: f64) -> Result<Array> {
     filtered(OP, x, Filter::Sharpness(factor))
 }
 
-/// A Gaussian blur with a kernel of `[x, y]` pixels, both odd, and deviations `[x, y]`; torchvision's
-/// default deviation is `0.15 · size + 0.35`. The image is mirrored about its edge pixels.
+/// A Gaussian blur with a kernel of `[x, y]` pixels, both odd, and deviations `[x, y]`.
+/// torchvision's default deviation is `0.15 · size + 0.35`. The image is mirrored about its edge pixels.
 ///
 /// ```
 /// use gradus_data::vision::functional;

@@ -157,8 +157,8 @@ pub fn alpha_composite(destination: &Array, source: &Array) -> Result<Array> {
     below.back(bytemuck::cast_slice(&out), destination.shape().clone())
 }
 
-/// `patch` put into `x` with its upper left corner at `[row, column]`, as far as it lies inside; by a
-/// mask `[1, h, w]` where there is one. Every image of a batch gets the same patch.
+/// `patch` put into `x` with its upper left corner at `[row, column]`, as far as it lies inside; by
+/// a mask `[1, h, w]` where there is one. Every image of a batch gets the same patch.
 ///
 /// ```
 /// use gradus_data::vision::pixels;

@@ -240,7 +240,8 @@ by_chance! {
     /// A gamma between two ends with a probability.
     RandomGamma { range: [f64; 2] } 0.5 "random_gamma" |this, _plan, dice| {
         let gamma = dice.uniform(this.range);
-        Step::Color(Color::Gamma { gamma: Color::factor("random_gamma", "gamma", gamma)?, gain: 1.0 })
+        let gamma = Color::factor("random_gamma", "gamma", gamma)?;
+        Step::Color(Color::Gamma { gamma, gain: 1.0 })
     };
 }
 
