@@ -46,7 +46,7 @@ fn an_aborted_training_on_a_gpu_goes_on_bit_for_bit() {
 fn a_training_on_a_gpu_killed_at_random_ends_as_one_left_alone() {
     let Some(device) = gpu() else { return };
     // A process that opens a device needs seconds, not milliseconds, to its first backup.
-    kill_at_random(&device, 24, 8, std::time::Duration::from_millis(1500));
+    kill_at_random(&device, 24, 8);
 }
 
 #[test]

@@ -61,11 +61,15 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
         }
         Ok(())
     });
-    let mut fail = Lambda::new().on_train_batch_end(|cx| match fail_at {
-        Some(step) if step == cx.iteration() => {
-            Err(Error::io("interrupted", std::io::Error::other("on purpose")))
+    let pace = std::env::var(PACE).map_or(0, |pace| pace.parse().unwrap());
+    let mut fail = Lambda::new().on_train_batch_end(|cx| {
+        std::thread::sleep(Duration::from_millis(pace));
+        match fail_at {
+            Some(step) if step == cx.iteration() => {
+                Err(Error::io("interrupted", std::io::Error::other("on purpose")))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     });
     let callbacks: Vec<&mut dyn Callback> = vec![
         &mut norm,
@@ -134,6 +138,10 @@ fn text(bytes: &[u8]) -> String {
 const DIR: &str = "GRADUS_TEST_RESUME_DIR";
 const LENGTH: &str = "GRADUS_TEST_RESUME_EPOCHS";
 const DEVICE: &str = "GRADUS_TEST_RESUME_DEVICE";
+/// Milliseconds that it takes for a batch at least: however fast the machine is, it is killed long
+/// before it ends.
+const PACE: &str = "GRADUS_TEST_RESUME_PACE";
+const MILLISECONDS: u64 = 5;
 
 /// Not a test by itself: what the child processes of the next ones run.
 #[test]
@@ -153,6 +161,7 @@ fn start(dir: &Path, device: &Device, epochs: usize) -> Child {
         .env(DIR, dir)
         .env(LENGTH, epochs.to_string())
         .env(DEVICE, if device.is_cpu() { "cpu" } else { "gpu" })
+        .env(PACE, MILLISECONDS.to_string())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -168,8 +177,10 @@ fn newest(dir: &Path) -> Option<std::ffi::OsString> {
 
 /// Kills a training `kills` times with SIGKILL at random points, every second time not before it
 /// has come further than the one before; then lets it end, and compares what it leaves with what
-/// an uninterrupted one does.
-pub fn kill_at_random(device: &Device, epochs: usize, kills: usize, spread: Duration) {
+/// an uninterrupted one does. A kill comes at most `SPREAD` after progress, so that all of them
+/// together cannot reach the end.
+pub fn kill_at_random(device: &Device, epochs: usize, kills: usize) {
+    const SPREAD: Duration = Duration::from_millis(40);
     let dir = tempfile::tempdir().unwrap();
     let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
     fs::create_dir_all(&whole).unwrap();
@@ -186,7 +197,7 @@ pub fn kill_at_random(device: &Device, epochs: usize, kills: usize, spread: Dura
             }
         }
         // Backups come every few milliseconds: any moment of them may be hit.
-        std::thread::sleep(spread.mul_f32(part));
+        std::thread::sleep(SPREAD.mul_f32(part));
         child.kill().unwrap();
         interrupted += usize::from(!child.wait().unwrap().success());
         if killed.join("final").exists() {
@@ -207,7 +218,7 @@ pub fn kill_at_random(device: &Device, epochs: usize, kills: usize, spread: Dura
 
 #[test]
 fn a_training_killed_at_random_ends_as_one_left_alone() {
-    kill_at_random(&Device::cpu(), 60, 24, Duration::from_millis(60));
+    kill_at_random(&Device::cpu(), 60, 24);
 }
 
 #[test]
