@@ -61,16 +61,7 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
         }
         Ok(())
     });
-    let pace = std::env::var(PACE).map_or(0, |pace| pace.parse().unwrap());
-    let mut fail = Lambda::new().on_train_batch_end(|cx| {
-        std::thread::sleep(Duration::from_millis(pace));
-        match fail_at {
-            Some(step) if step == cx.iteration() => {
-                Err(Error::io("interrupted", std::io::Error::other("on purpose")))
-            }
-            _ => Ok(()),
-        }
-    });
+    let mut fail = paced_until(fail_at);
     let callbacks: Vec<&mut dyn Callback> = vec![
         &mut norm,
         &mut schedule,
@@ -98,6 +89,20 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
     }
     let text = format!("{:?}\n{:?}\n", history, bits(trainer.model()));
     fs::write(dir.join("final"), text).map_err(|e| Error::io("final", e))
+}
+
+/// Takes its time for every batch as `PACE` asks, and fails after step `fail_at`.
+fn paced_until(fail_at: Option<usize>) -> Lambda<'static> {
+    let pace = std::env::var(PACE).map_or(0, |pace| pace.parse().unwrap());
+    Lambda::new().on_train_batch_end(move |cx| {
+        std::thread::sleep(Duration::from_millis(pace));
+        match fail_at {
+            Some(step) if step == cx.iteration() => {
+                Err(Error::io("interrupted", std::io::Error::other("on purpose")))
+            }
+            _ => Ok(()),
+        }
+    })
 }
 
 /// What a training leaves, by file.
