@@ -92,7 +92,7 @@ pub fn training(dir: &Path, device: &Device, epochs: usize, fail_at: Option<u64>
 }
 
 /// Takes its time for every batch as `PACE` asks, and fails after step `fail_at`.
-fn paced_until(fail_at: Option<usize>) -> Lambda<'static> {
+fn paced_until(fail_at: Option<u64>) -> Lambda<'static> {
     let pace = std::env::var(PACE).map_or(0, |pace| pace.parse().unwrap());
     Lambda::new().on_train_batch_end(move |cx| {
         std::thread::sleep(Duration::from_millis(pace));
