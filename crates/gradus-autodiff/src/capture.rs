@@ -3,7 +3,7 @@
 mod slots;
 
 use gradus_kernels::{Value, copy_into};
-use gradus_tensor::capture::{Recorder, Tape, refuse};
+use gradus_tensor::capture::{Recorder, Tape, is_outside, refuse};
 use gradus_tensor::{Array, DType, Device, Result, Shape};
 
 use crate::mode::is_grad_enabled;
@@ -103,8 +103,14 @@ pub(super) struct Static {
 }
 
 impl Static {
-    fn new(value: &Value) -> Result<Self> {
-        let array = value.dense()?;
+    /// The elements in memory that is none of `taken`, to which it is added, and none from outside
+    /// of the recording.
+    fn new(value: &Value, taken: &mut Vec<Array>) -> Result<Self> {
+        let mut array = value.dense()?;
+        if is_outside(&array) || taken.iter().any(|other| other.storage().same(array.storage())) {
+            array = Value::copy_of(value).array()?;
+        }
+        taken.push(array.clone());
         Ok(Static { tensor: Value::from(array.clone()).into(), array })
     }
 
@@ -213,9 +219,11 @@ impl Capture {
                 });
                 step(&own.collect::<Vec<_>>())?
             };
-            let outputs: Vec<Static> =
-                outputs.iter().map(|t| Static::new(&t.value())).collect::<Result<_>>()?;
-            Ok((outputs, tracked.finish()?))
+            // No two results may share memory, nor lie where an input does.
+            let mut taken = arrays.clone();
+            let outputs = outputs.iter().map(|t| Static::new(&t.value(), &mut taken));
+            let outputs: Vec<Static> = outputs.collect::<Result<_>>()?;
+            Ok((outputs, tracked.finish(taken)?))
         })?;
         let results = outputs.iter().map(|output| output.tensor.clone()).collect();
         let kind = &mut self.kinds[at];

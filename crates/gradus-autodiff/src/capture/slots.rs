@@ -147,18 +147,21 @@ pub(super) struct Parts {
     effects: Vec<Effect>,
     /// Memory from outside that a guard watches.
     watched: Vec<Array>,
+    /// Memory of inputs and results.
+    taken: Vec<Array>,
 }
 
 impl Tracking {
-    /// Ends the recording of a step: what it has changed outside goes where it was before.
+    /// Ends the recording of a step: what it has changed outside goes where it was before. `taken`
+    /// is memory that no gradient may have.
     ///
     /// # Errors
     /// What computing reports.
-    pub(super) fn finish(self) -> Result<Parts> {
+    pub(super) fn finish(self, taken: Vec<Array>) -> Result<Parts> {
         let mut tracked = TRACKED.take();
         // What only the step knew is gone.
         tracked.retain(|_, touched| touched.leaf.upgrade().is_some());
-        let mut parts = Parts::default();
+        let mut parts = Parts { taken, ..Parts::default() };
         parts.guards.extend(CONDITIONS.take().into_iter().map(Guard::Condition));
         for touched in tracked.into_values() {
             let Some(leaf) = touched.leaf.upgrade() else { continue };
@@ -232,7 +235,7 @@ impl Parts {
                 return Ok(());
             }
         }
-        let result = now.map(|grad| Static::new(&grad.elements())).transpose()?;
+        let result = now.map(|grad| Static::new(&grad.elements(), &mut self.taken)).transpose()?;
         let effect = Effect { leaf: weak, result };
         effect.apply();
         self.effects.push(effect);

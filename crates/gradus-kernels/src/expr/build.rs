@@ -143,7 +143,7 @@ impl Value {
     }
 
     /// A copy with memory of its own, dense in row-major order.
-    pub(crate) fn copy_of(x: &Value) -> Value {
+    pub fn copy_of(x: &Value) -> Value {
         let cost = x.cost();
         let cost = Cost { steps: cost.steps + 1, ..cost };
         let args = SmallVec::from_elem(x.clone(), 1);
