@@ -296,3 +296,36 @@ fn a_repeated_step_still_checks_its_labels() {
         }
     }
 }
+
+#[test]
+fn a_captured_step_inside_another_is_part_of_it() {
+    for device in devices() {
+        let (mut outer, mut inner) = (Capture::new(), Capture::new());
+        let make = |i: f32| Tensor::from_vec(vec![i, -i], [2]).and_then(|x| x.to(&device));
+        let square = |x: &[Tensor]| Ok(vec![x[0].square()?]);
+        // By itself, the inner step is repeated from here on.
+        for i in 0..4 {
+            inner.run(&[&make(i as f32).expect("memory")], square).expect("a step");
+        }
+        assert_eq!(inner.replays(), 2);
+        let w = make(1.0).expect("memory").requires_grad_(true);
+        for i in 0..8 {
+            // Read by the outer step before the inner one: it is watched all the same.
+            if i == 5 {
+                w.set_value(&make(3.0).expect("memory")).expect("of its shape");
+            }
+            let x = make(i as f32).expect("memory");
+            let y = outer.run(&[&x], |x| {
+                let scaled = x[0].mul(&w)?;
+                let y = inner.run(&[&x[0]], square)?.remove(0);
+                Ok(vec![(&y + &scaled)?])
+            });
+            let scale = if i < 5 { 1 } else { 3 };
+            let expected = (i * i + scale * i) as f32;
+            let y: Vec<f32> = y.expect("a step")[0].to_vec().expect("floats");
+            assert_eq!(y, [expected, expected], "step {i} on {device}");
+        }
+        // The first ran as usual, two were recorded: the second, and the one that saw the change.
+        assert_eq!(outer.replays(), 5, "{:?}", outer.refusal());
+    }
+}

@@ -3,7 +3,7 @@
 mod slots;
 
 use gradus_kernels::{Value, copy_into};
-use gradus_tensor::capture::{Recorder, Tape, is_outside, refuse};
+use gradus_tensor::capture::{Recorder, Tape, is_outside, is_recording, refuse};
 use gradus_tensor::{Array, DType, Device, Result, Shape};
 
 use crate::mode::is_grad_enabled;
@@ -32,7 +32,8 @@ const MOST_KINDS: usize = 8;
 /// does, always, a step that draws random numbers, reads results back or creates gradients of
 /// something that is passed in: [`Capture::refusal`] says why. What the step takes from the host
 /// otherwise (a number in a variable, a vector) is recorded as it is: pass what changes as an
-/// input, and use one `Capture` for one step function.
+/// input, and use one `Capture` for one step function. Inside another captured step, a step
+/// becomes part of that one.
 ///
 /// *Cost*: the memory of all results of the step is kept, as far as they are alive at once.
 ///
@@ -145,6 +146,11 @@ impl Capture {
         inputs: &[&Tensor],
         step: impl FnOnce(&[Tensor]) -> Result<Vec<Tensor>>,
     ) -> Result<Vec<Tensor>> {
+        // The recording around this one takes the work as it comes: what is repeated here would be
+        // missing there.
+        if is_recording() {
+            return plain(inputs, step);
+        }
         let at = self.kind(inputs);
         let kind = &mut self.kinds[at];
         match &mut kind.state {
@@ -162,8 +168,7 @@ impl Capture {
             }
             State::Seen(_) => return self.record(at, inputs, step),
         }
-        let inputs: Vec<Tensor> = inputs.iter().map(|&input| input.clone()).collect();
-        Ok(step(&inputs)?.iter().map(Tensor::detach).collect())
+        plain(inputs, step)
     }
 
     /// Calls that were repeated.
@@ -248,6 +253,15 @@ impl Capture {
         }
         Ok(results)
     }
+}
+
+/// The step as it is.
+fn plain(
+    inputs: &[&Tensor],
+    step: impl FnOnce(&[Tensor]) -> Result<Vec<Tensor>>,
+) -> Result<Vec<Tensor>> {
+    let inputs: Vec<Tensor> = inputs.iter().map(|&input| input.clone()).collect();
+    Ok(step(&inputs)?.iter().map(Tensor::detach).collect())
 }
 
 impl Recorded {

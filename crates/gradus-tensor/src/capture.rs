@@ -64,6 +64,16 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
+    /// Memory on either device.
+    fn storage(this: &Arc<Self>, device: &Device, bytes: usize) -> Result<Storage> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = device.as_gpu() {
+            return Ok(Storage::Gpu(gpu.alloc_in(bytes, this)?));
+        }
+        debug_assert!(device.is_cpu(), "a device is the CPU or a GPU");
+        Ok(Storage::Cpu(Arc::new(CpuBuffer::new_in(bytes, this)?)))
+    }
+
     /// A free block of this size class.
     pub(crate) fn take(&self, class: usize) -> Option<Block> {
         let mut free = self.host.lock();
@@ -286,13 +296,11 @@ pub(crate) fn allocate(device: &Device, bytes: usize) -> Option<Result<Storage>>
 
 impl Recording {
     fn allocate(&mut self, device: &Device, bytes: usize) -> Result<Storage> {
-        #[cfg(feature = "gpu")]
-        if let Some(gpu) = device.as_gpu() {
-            return Ok(Storage::Gpu(gpu.alloc_in(bytes, &self.arena)?));
+        let storage = Arena::storage(&self.arena, device, bytes)?;
+        // A launch holds its memory; host work asks for it again.
+        if device.is_cpu() {
+            self.memory.push(storage.alias());
         }
-        debug_assert!(device.is_cpu(), "a device is the CPU or a GPU");
-        let storage = Storage::Cpu(Arc::new(CpuBuffer::new_in(bytes, &self.arena)?));
-        self.memory.push(storage.alias());
         Ok(storage)
     }
 }
@@ -363,21 +371,12 @@ impl Recorder {
     /// `Kind::OutOfMemory`.
     pub fn input(&self, shape: &Shape, dtype: DType, device: &Device) -> Result<Array> {
         let bytes = shape.numel().saturating_mul(dtype.size());
-        let storage = match () {
-            #[cfg(feature = "gpu")]
-            () if let Some(gpu) = device.as_gpu() => {
-                Storage::Gpu(gpu.alloc_in(bytes, &self.arena)?)
-            }
-            () => {
-                debug_assert!(device.is_cpu(), "a device is the CPU or a GPU");
-                Storage::Cpu(Arc::new(CpuBuffer::new_in(bytes, &self.arena)?))
-            }
-        };
+        let storage = Arena::storage(&self.arena, device, bytes)?;
         Ok(Array::new(storage, Layout::dense(shape), dtype))
     }
 
     /// Runs `f` and records its work. The tape is missing, with the reason, when something cannot
-    /// be repeated, and within another recording, which then records this work too.
+    /// be repeated, and while this thread records or repeats already.
     ///
     /// # Errors
     /// What `f` reports.
@@ -386,7 +385,7 @@ impl Recorder {
         f: impl FnOnce() -> Result<T>,
     ) -> Result<(T, Result<Tape, &'static str>)> {
         if MODE.get() != Mode::Off {
-            return Ok((f()?, Err("inside another recording")));
+            return Ok((f()?, Err("this thread records or repeats already")));
         }
         let recording = Recording {
             arena: self.arena,
@@ -424,21 +423,6 @@ impl Tape {
         };
         REPLAY.set(before);
         result
-    }
-
-    /// Pieces of work.
-    pub fn len(&self) -> usize {
-        self.jobs.len()
-    }
-
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    /// Whether an array's memory belongs to this tape.
-    pub fn owns(&self, array: &Array) -> bool {
-        array.storage().is_in(&self._arena)
     }
 
     /// Lets go of memory from outside that its owner is known to keep as long as the tape is
