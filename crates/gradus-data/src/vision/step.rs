@@ -73,7 +73,7 @@ impl Step {
     /// The step on an image whose type stays.
     ///
     /// # Errors
-    /// What tables of weights report.
+    /// What tables of weights and warps report.
     pub(crate) fn paint<T: Pixel>(
         &self,
         op: &'static str,
@@ -83,7 +83,7 @@ impl Step {
         match self {
             Step::Place(place) => place.paint(x, out),
             Step::Resize(resize) => resize.paint(op, x, out)?,
-            Step::Warp(warped) => warped.paint(x, out),
+            Step::Warp(warped) => warped.paint(x, out)?,
             Step::Color(color) => color.paint(x, out),
             Step::Levels(levels) => levels.paint(x, out),
             Step::Filter(filter) => filter.paint(x, out),

@@ -126,8 +126,10 @@ impl Warped {
         Ok(size.with(h, w))
     }
 
-    pub(crate) fn paint<T: Pixel>(&self, x: View<'_, T>, out: &mut [T]) {
-        self.how.image(x.data, x.size.array(), &self.map, self.field.as_deref(), out);
+    /// # Errors
+    /// What [`Warp::image`] says of other sizes than [`Warped::after`] allows.
+    pub(crate) fn paint<T: Pixel>(&self, x: View<'_, T>, out: &mut [T]) -> Result<()> {
+        self.how.image(x.data, x.size.array(), &self.map, self.field.as_deref(), out)
     }
 }
 

@@ -128,9 +128,9 @@ impl Warp {
     /// Warps one image that lies in host memory, `[C, H, W]`, into `out`, `[C, OH, OW]`: what
     /// [`warp`] does with each image, for callers that have many of different sizes.
     ///
-    /// # Panics
-    /// When the slices do not have these sizes, an image with no pixels is read, or the fill has
-    /// another count than 1 or C.
+    /// # Errors
+    /// `Kind::Argument` when the slices do not have these sizes, an image with no pixels is read,
+    /// or the fill has another count than 1 or C.
     pub fn image<T: WarpPixel>(
         &self,
         x: &[T],
@@ -138,16 +138,29 @@ impl Warp {
         map: &WarpMap,
         field: Option<&[f32]>,
         out: &mut [T],
-    ) {
+    ) -> Result<()> {
         let [oh, ow] = self.size;
-        assert_eq!(x.len(), c * h * w, "x is [C, H, W]");
-        assert_eq!(out.len(), c * oh * ow, "out is [C, OH, OW]");
-        assert!(field.is_none_or(|f| f.len() == oh * ow * 2), "the field is [OH, OW, 2]");
-        assert!(out.is_empty() || !x.is_empty(), "there are pixels to read");
-        if let WarpBorder::Fill(fill) = &self.border {
-            assert!(fill.len() == 1 || fill.len() == c, "the fill has 1 or C numbers");
+        let wrong = |name, got, expected| Err(Error::argument("warp", name, got, expected));
+        if x.len() != c * h * w {
+            return wrong("x", x.len(), "C·H·W pixels");
+        }
+        if out.len() != c * oh * ow {
+            return wrong("out", out.len(), "C·OH·OW pixels");
+        }
+        if let Some(field) = field.filter(|field| field.len() != oh * ow * 2) {
+            return wrong("field", field.len(), "OH·OW·2 numbers");
+        }
+        if x.is_empty() && !out.is_empty() {
+            return wrong("x", 0, "pixels to read");
+        }
+        if let WarpBorder::Fill(fill) = &self.border
+            && fill.len() != 1
+            && fill.len() != c
+        {
+            return wrong("fill", fill.len(), "1 or C numbers");
         }
         T::warp(self, x, [c, h, w], map, field, out);
+        Ok(())
     }
 }
 

@@ -108,7 +108,7 @@ fn a_batch_is_its_images() {
             let field =
                 fields.as_ref().map(|f| if f.len() == 108 { &f[..] } else { &f[i * 108..][..108] });
             let x = &data[i * c * h * w..][..c * h * w];
-            case.how.image(x, [c, h, w], map, field, &mut out);
+            case.how.image(x, [c, h, w], map, field, &mut out).expect("the sizes fit");
             assert_eq!(out, whole[i * size..][..size], "{case:?}");
         }
     }
@@ -155,4 +155,25 @@ fn mistakes_are_typed_errors() {
     );
     let empty = array::<f32>(&[], &[2, 3, 0, 4].into());
     says(warp(&empty, &one, None, &how), "warp: x has no pixels to read; x [2, 3, 0, 4]");
+}
+
+#[test]
+fn slices_of_other_sizes_are_errors() {
+    let how = Warp { size: [2, 2], ..Warp::default() };
+    let map = WarpMap::affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    let try_it = |how: &Warp, x: &[u8], from, field: Option<&[f32]>, out: usize| {
+        how.image(x, from, &map, field, &mut vec![0u8; out]).map_err(|error| error.to_string())
+    };
+    assert_eq!(try_it(&how, &[1; 4], [1, 2, 2], None, 4), Ok(()));
+    let fill = Warp { border: WarpBorder::Fill(vec![0.0; 2].into()), ..how.clone() };
+    let wrong = [
+        (try_it(&how, &[1; 3], [1, 2, 2], None, 4), "x is 3, expected C·H·W pixels"),
+        (try_it(&how, &[1; 4], [1, 2, 2], None, 5), "out is 5, expected C·OH·OW pixels"),
+        (try_it(&how, &[1; 4], [1, 2, 2], Some(&[0.0]), 4), "field is 1, expected OH·OW·2 numbers"),
+        (try_it(&how, &[], [1, 0, 2], None, 4), "x is 0, expected pixels to read"),
+        (try_it(&fill, &[1; 4], [1, 2, 2], None, 4), "fill is 2, expected 1 or C numbers"),
+    ];
+    for (result, message) in wrong {
+        assert_eq!(result, Err(format!("warp: {message}")));
+    }
 }
