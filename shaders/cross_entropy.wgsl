@@ -9,6 +9,10 @@
 //
 // GROUP = 0: one invocation per row. GROUP = 1: one workgroup per row; barriers keep
 // the levels of the two reductions apart, whose order is fixed. See softmax.wgsl for the choice.
+//
+// WHOLE = 1: one workgroup for few short rows. `loss` gets the mean, the sum over rows by the sum
+// of their w[t], and the gradient is the mean's; if all rows are ignored the mean is NaN and the
+// gradient 0. Barriers as above, in trees over the workgroup's sums.
 
 // @include common/index.wgsl
 // @include common/bytes.wgsl
@@ -16,6 +20,7 @@
 
 const WG: u32 = 64u; // @tune
 const GROUP: u32 = 0u; // @tune
+const WHOLE: u32 = 0u; // @tune
 // Whether there are class weights; without them `weight` is not read.
 const WEIGHTED: u32 = 0u; // @tune
 // Whether labels are smoothed.
@@ -117,15 +122,20 @@ fn gradient_of(row: Row, class_index: u32, x: f32) -> f32 {
     return (probability * (own + p.spread * row.total) - spread) - part;
 }
 
-// Stores what a row has one of; `at` is its target's logit.
-fn finish(line: u32, row: Row, base: u32, dot: f32) {
-    let label = select(0u, row.label, row.known);
-    let shifted = x[p.x_start + base + label * p.inner] - row.peak.top;
-    loss[line] = loss_of(row, shifted, dot);
-    counted[line] = select(0.0, row.weight, row.kept && row.known);
+// What a row counts for in a mean.
+fn count_of(row: Row) -> f32 {
+    return select(0.0, row.weight, row.kept && row.known);
 }
 
-fn serial(line: u32) {
+// A row's loss.
+fn finish(row: Row, base: u32, dot: f32) -> f32 {
+    let label = select(0u, row.label, row.known);
+    let shifted = x[p.x_start + base + label * p.inner] - row.peak.top;
+    return loss_of(row, shifted, dot);
+}
+
+// Computes a row and returns its loss; the gradient is multiplied by `scale`.
+fn serial(line: u32, scale: f32) -> f32 {
     let base = (line / p.inner) * p.n * p.inner + line % p.inner;
     let first_x = p.x_start + base;
     var peak = peak_none();
@@ -142,9 +152,44 @@ fn serial(line: u32) {
         }
     }
     let row = row_of(line, peak, total);
-    finish(line, row, base, dot);
+    counted[line] = count_of(row);
     for (var i = 0u; i < p.n; i = i + 1u) {
-        dx[base + i * p.inner] = gradient_of(row, i, x[first_x + i * p.inner]);
+        dx[base + i * p.inner] = gradient_of(row, i, x[first_x + i * p.inner]) * scale;
+    }
+    return finish(row, base, dot);
+}
+
+// The sum of everybody's `part`, in a tree of fixed order.
+fn sum_of(part: f32, local: u32) -> f32 {
+    sums[local] = part;
+    workgroupBarrier();
+    for (var width = WG / 2u; width > 0u; width = width / 2u) {
+        if (local < width) {
+            sums[local] = sums[local] + sums[local + width];
+        }
+        workgroupBarrier();
+    }
+    let sum = sums[0];
+    // Everybody has read it before the memory is used again.
+    workgroupBarrier();
+    return sum;
+}
+
+fn whole(local: u32) {
+    var count = 0.0;
+    for (var line = local; line < p.rows; line = line + WG) {
+        count = count + count_of(row_of(line, peak_none(), 0.0));
+    }
+    count = sum_of(count, local);
+    let scale = 1.0 / select(count, 1.0, count == 0.0);
+    var sum = 0.0;
+    for (var line = local; line < p.rows; line = line + WG) {
+        sum = sum + serial(line, scale);
+    }
+    sum = sum_of(sum, local);
+    if (local == 0u) {
+        // All rows ignored: 0 / 0, which not every device computes as NaN.
+        loss[0] = select(sum * scale, bitcast<f32>(p.nan), count == 0.0);
     }
 }
 
@@ -154,10 +199,14 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    if (WHOLE == 1u) {
+        whole(local);
+        return;
+    }
     if (GROUP == 0u) {
         let line = linear_index(group, groups, local, WG);
         if (line < p.rows) {
-            serial(line);
+            loss[line] = serial(line, 1.0);
         }
         return;
     }
@@ -213,7 +262,8 @@ fn main(
     if (item < p.rows) {
         let row = row_of(line, peak, total);
         if (local == 0u) {
-            finish(line, row, base, dot);
+            loss[line] = finish(row, base, dot);
+            counted[line] = count_of(row);
         }
         for (var i = local; i < p.n; i = i + WG) {
             dx[base + i * p.inner] = gradient_of(row, i, x[p.x_start + base + i * p.inner]);

@@ -64,7 +64,7 @@ fn kernels(
     let times = gpu.take_times()?;
     let mut by_name: BTreeMap<&str, (usize, f64, u64)> = BTreeMap::new();
     for time in &times {
-        let sum = by_name.entry(time.name).or_default();
+        let sum = by_name.entry(time.name.as_str()).or_default();
         *sum = (sum.0 + 1, sum.1 + time.ms, sum.2 + time.bound_bytes);
     }
     let total: f64 = times.iter().map(|time| time.ms).sum();

@@ -57,7 +57,11 @@ const OPS: &[Row] = &[
     ("softmax", &[&[3, 4, 2]], |x| x[0].softmax(1)),
     ("log_softmax", &[&[3, 4]], |x| x[0].log_softmax(-1)),
     ("cross_entropy_rows", &[&[3, 4]], |x| {
-        Ok(x[0].cross_entropy_rows(&labels(&x[0], &[2, 0, 3])?, None, 0.1, None)?.loss)
+        x[0].cross_entropy_rows(&labels(&x[0], &[2, 0, 3])?, None, 0.1, None)
+    }),
+    ("cross_entropy_mean", &[&[3, 4]], |x| {
+        let weight = x[0].detach().abs()?.sum(&[0], false)?;
+        x[0].cross_entropy_mean(&labels(&x[0], &[2, -100, 3])?, Some(&weight), 0.1, Some(-100))
     }),
     ("sum", &[&[3, 4, 2]], |x| x[0].sum(&[0, 2], false)),
     ("mean", &[&[3, 4]], |x| x[0].mean(&[1], true)),

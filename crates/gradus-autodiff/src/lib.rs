@@ -35,8 +35,8 @@ pub use interpolate_options::{Interpolate, InterpolateMode, PerDim};
 pub use mode::{NoGrad, is_grad_enabled, no_grad, set_grad_enabled};
 pub use operand::Operand;
 pub use ops::{
-    CrossEntropyRows, RunningStats, Standardized, arange, cat, einsum, embedding, gru_cell,
-    linspace, lstm_cell, scaled_dot_product_attention, stack, where_,
+    RunningStats, Standardized, arange, cat, einsum, embedding, gru_cell, linspace, lstm_cell,
+    scaled_dot_product_attention, stack, where_,
 };
 pub use pool_options::{AvgPoolOptions, MaxPoolOptions};
 pub use sizes::Sizes;

@@ -190,7 +190,11 @@ fn a_chain_with_its_reduction_is_one_dispatch() {
         mean.array().expect("computes")
     };
     run();
-    let stats = || device.as_gpu().expect("a GPU").stats().dispatches;
+    let stats = || {
+        let gpu = device.as_gpu().expect("a GPU");
+        gpu.flush().expect("recorded");
+        gpu.stats().dispatches
+    };
     let before = stats();
     run();
     assert_eq!(stats() - before, 1);

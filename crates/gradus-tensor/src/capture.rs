@@ -231,10 +231,10 @@ pub fn repeat(f: impl Fn() -> Result<()> + Send + Sync + 'static) -> Result<()> 
     Ok(())
 }
 
-/// Keeps a launch on these buffers that has just been recorded by the GPU: `make` gets them in a
-/// form that does not count as a holder of their memory.
+/// Keeps a launch on these buffers that has just been handed to the GPU. What repeats it holds
+/// their [`Slot`]s, which does not count as holding their memory.
 #[cfg(feature = "gpu")]
-pub fn launched<J>(buffers: &[&Arc<GpuBuffer>], make: impl FnOnce(Vec<GpuBuffer>) -> J)
+pub fn launched<J>(buffers: &[&Arc<GpuBuffer>], make: impl FnOnce() -> J)
 where
     J: Fn() -> Result<()> + Send + Sync + 'static,
 {
@@ -244,7 +244,7 @@ where
     for &buffer in buffers {
         note(&Storage::Gpu(buffer.clone()));
     }
-    keep(Box::new(make(buffers.iter().map(|buffer| buffer.alias()).collect())));
+    keep(Box::new(make()));
 }
 
 /// Keeps a piece of work that has just been done.

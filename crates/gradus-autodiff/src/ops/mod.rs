@@ -30,7 +30,7 @@ pub use normalization::RunningStats;
 pub use pointwise::where_;
 pub(crate) use pointwise::{binary_rule, unary_rule};
 pub use recurrent::{gru_cell, lstm_cell};
-pub use softmax::CrossEntropyRows;
+
 pub use standardize::Standardized;
 
 use gradus_tensor::{Result, Shape};

@@ -1,21 +1,12 @@
 //! Softmax and the fused softmax-cross-entropy.
 
-use gradus_kernels::Value;
+use gradus_kernels::{CrossEntropy, Value, mean_cross_entropy, softmax_cross_entropy};
 use gradus_tensor::{Dim, Result};
 
 use super::one;
 use crate::graph::{Keep, record_fn};
 use crate::is_grad_enabled;
 use crate::tensor::Tensor;
-
-/// The rows of a cross-entropy with class indices; a loss reduces them.
-#[derive(Debug)]
-pub struct CrossEntropyRows {
-    /// Loss of each row, weighted; zero where the target is ignored.
-    pub loss: Tensor,
-    /// Weight of each row: its class's weight, zero where the target is ignored.
-    pub weight: Tensor,
-}
 
 impl Tensor {
     /// `e^x / Σ e^x` along `dim`, without overflow. PyTorch: `softmax`.
@@ -46,7 +37,8 @@ impl Tensor {
     }
 
     /// Cross-entropy of logits `[N, C, *]` with class indices `[N, *]`, row by row, in one pass
-    /// that also yields the gradient. Reductions and targets of other kinds are `gradus-nn`'s.
+    /// that also yields the gradient. Other reductions and targets of other kinds are
+    /// `gradus-nn`'s.
     ///
     /// # Errors
     /// `Kind::Shape`, `Kind::DType` for targets that are not integers, `Kind::Index` for a label
@@ -57,34 +49,33 @@ impl Tensor {
         weight: Option<&Tensor>,
         label_smoothing: f64,
         ignore_index: Option<i64>,
-    ) -> Result<CrossEntropyRows> {
-        let class_dim = if self.rank() == 1 { 0i64 } else { 1 };
-        let (target, weight) = (target.value(), weight.map(Tensor::value));
-        let rows = gradus_kernels::softmax_cross_entropy(
-            &self.value(),
-            &target,
-            class_dim,
-            weight.as_ref(),
-            label_smoothing,
-            ignore_index,
-        )?;
-        let (slope, row_weight) = (Tensor::from(rows.dlogits), Tensor::from(rows.weight_sum));
-        let (smoothing, ignored) = (label_smoothing, ignore_index);
-        let label = Labels { target, weight, smoothing, ignored };
-        let rule_weight = row_weight.clone();
-        let keep = Keep::INPUTS;
-        let loss = record_fn("cross_entropy", rows.loss, &[self], keep, move |saved, g| {
-            let g = g.unsqueeze(class_dim)?;
-            if !is_grad_enabled() {
-                return one(slope.mul(&g)?);
-            }
-            one(label.slope(&saved.input(0), &rule_weight, class_dim)?.mul(&g)?)
-        });
-        Ok(CrossEntropyRows { loss, weight: row_weight })
+    ) -> Result<Tensor> {
+        let label = Labels::new(target, weight, label_smoothing, ignore_index);
+        label.loss(self, softmax_cross_entropy, |slope, _| Ok(slope))
+    }
+
+    /// The mean of [`Tensor::cross_entropy_rows`]: their sum by the sum of the rows' weights, in
+    /// one pass as well.
+    ///
+    /// # Errors
+    /// As [`Tensor::cross_entropy_rows`].
+    pub fn cross_entropy_mean(
+        &self,
+        target: &Tensor,
+        weight: Option<&Tensor>,
+        label_smoothing: f64,
+        ignore_index: Option<i64>,
+    ) -> Result<Tensor> {
+        let label = Labels::new(target, weight, label_smoothing, ignore_index);
+        label.loss(self, mean_cross_entropy, |slope, row_weight| {
+            // Without a row that counts, the gradient is 0.
+            let count = row_weight.sum_all()?;
+            slope.div(&count.add(&count.eq(0.0)?.to_dtype(count.dtype())?)?)
+        })
     }
 }
 
-/// What the gradient of a cross-entropy is made of, for when it must be differentiated itself.
+/// What a cross-entropy compares with.
 struct Labels {
     target: Value,
     weight: Option<Value>,
@@ -92,7 +83,41 @@ struct Labels {
     ignored: Option<i64>,
 }
 
+/// A kernel of cross-entropy with class indices.
+type Kernel = fn(&Value, &Value, Dim, Option<&Value>, f64, Option<i64>) -> Result<CrossEntropy>;
+
 impl Labels {
+    fn new(target: &Tensor, weight: Option<&Tensor>, smoothing: f64, ignored: Option<i64>) -> Self {
+        Labels { target: target.value(), weight: weight.map(Tensor::value), smoothing, ignored }
+    }
+
+    /// The kernel's loss. Where its gradient must be differentiated itself, that is `reduced` of
+    /// the rows' slope and weights.
+    fn loss(
+        self,
+        logits: &Tensor,
+        kernel: Kernel,
+        reduced: impl Fn(Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
+    ) -> Result<Tensor> {
+        let class_dim = if logits.rank() == 1 { 0i64 } else { 1 };
+        let Labels { target, weight, smoothing, ignored } = &self;
+        let x = logits.value();
+        let got = kernel(&x, target, class_dim, weight.as_ref(), *smoothing, *ignored)?;
+        let (slope, row_weight) = (Tensor::from(got.dlogits), Tensor::from(got.weight_sum));
+        let keep = Keep::INPUTS;
+        Ok(record_fn("cross_entropy", got.loss, &[logits], keep, move |saved, g| {
+            let slope = match is_grad_enabled() {
+                false => slope.clone(),
+                true => {
+                    let rows = self.slope(&saved.input(0), &row_weight, class_dim)?;
+                    reduced(rows, &row_weight)?
+                }
+            };
+            // A loss per row lacks the classes' dimension, a mean has none.
+            one(slope.mul(&if g.rank() == 0 { g.clone() } else { g.unsqueeze(class_dim)? })?)
+        }))
+    }
+
     /// d(loss)/d(logits) in tensor operations: per row, with `p` the softmax, `w` the class
     /// weights and `eps` the smoothing,
     /// `(1 - eps)·w_t·(p - onehot) + eps/C · (p·Σw - w)`, zero where the row's weight is.

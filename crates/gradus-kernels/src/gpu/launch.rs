@@ -1,12 +1,13 @@
-//! Launching a kernel: the one place where an op's data becomes a recorded dispatch.
+//! Launching a kernel: the one place where an op's data becomes a call of a kernel.
 
 use std::sync::Arc;
 
-use gradus_tensor::gpu::{Access, Dispatch, Gpu, GpuBuffer, MAX_WORKGROUPS};
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer, MAX_WORKGROUPS, check_bindings};
 use gradus_tensor::{Kind, Result, capture};
 use smallvec::SmallVec;
 
-use super::pipeline::pipeline;
+use super::pipeline::Pipelines;
+use super::schedule::Call;
 
 /// A kernel with everything it runs on.
 pub(crate) struct Launch<'a> {
@@ -64,48 +65,47 @@ pub(crate) enum Grid {
     Workgroups([u32; 3]),
 }
 
-/// Records the launch. Nothing happens for an empty grid.
+/// Launches a kernel. It is recorded at once or with later launches that it does not depend on,
+/// and always before anything else looks at its results. Nothing happens for an empty grid.
 ///
 /// # Errors
-/// `Kind::Shader` naming the kernel when it cannot be compiled; `Kind::Unsupported` for a grid
-/// that no device can run; the GPU's own errors.
+/// `Kind::Shader` naming the kernel when its text cannot be made; `Kind::Unsupported` for a grid
+/// that no device can run; the GPU's own errors, those of launches that were held back included.
 pub(crate) fn launch(gpu: &Arc<Gpu>, l: &Launch<'_>) -> Result<()> {
     let name = l.kernel.name();
-    let compiled = pipeline(gpu, &l.kernel, l.params.len())?;
-    let Some(grid) = workgroups(l.grid, compiled.invocations) else {
+    gpu.check()?;
+    let pipelines = Pipelines::of(gpu)?;
+    let source = pipelines.source(gpu, &l.kernel, l.params.len())?;
+    let Some(grid) = workgroups(l.grid, source.workgroup.iter().product()) else {
         let what = format!("a grid of {:?}", l.grid);
         return Err(Kind::Unsupported { op: name, what, place: "on a GPU" }.into());
     };
+    let slots = l.buffers.iter().map(|buffer| &****buffer);
+    check_bindings(&source.access, &slots).map_err(|error| error.within(name))?;
     if grid.contains(&0) {
         return Ok(());
     }
-    let uses: SmallVec<[&GpuBuffer; 12]> = l.buffers.iter().map(|buffer| &***buffer).collect();
-    let bind_group = gpu.bind_group(&compiled.layout, &uses).map_err(|error| error.within(name))?;
-    let dispatch = Dispatch {
-        name,
-        pipeline: &compiled.pipeline,
-        bind_group: &bind_group,
-        params: l.params,
-        uses: &uses,
+    let threads = match l.grid {
+        Grid::Threads(threads) => Some(threads),
+        Grid::Workgroups(_) => None,
+    };
+    let call = Call {
+        source,
+        slots: l.buffers.iter().map(|buffer| buffer.slot().clone()).collect(),
+        params: SmallVec::from_slice(l.params),
+        threads,
         grid,
     };
-    gpu.dispatch(&dispatch).map_err(|error| error.within(name))?;
-    capture::launched(l.buffers, |buffers| {
-        let (gpu, pipeline) = (gpu.clone(), compiled.pipeline.clone());
-        let params: SmallVec<[u32; 40]> = SmallVec::from_slice(l.params);
-        move || {
-            let uses: SmallVec<[&GpuBuffer; 12]> = buffers.iter().collect();
-            gpu.dispatch(&Dispatch {
-                name,
-                pipeline: &pipeline,
-                bind_group: &bind_group,
-                params: &params,
-                uses: &uses,
-                grid,
-            })
-        }
+    capture::launched(l.buffers, || {
+        let (gpu, call) = (gpu.clone(), call.clone());
+        move || Pipelines::of(&gpu)?.held.lock().add(&gpu, call.clone())
     });
-    Ok(())
+    pipelines.held.lock().add(gpu, call)
+}
+
+/// Records everything that is held back.
+pub(super) fn release(gpu: &Gpu) -> Result<()> {
+    Pipelines::of(gpu)?.held.lock().release(gpu)
 }
 
 /// The grid in workgroups; `None` when a dimension would hold too many.

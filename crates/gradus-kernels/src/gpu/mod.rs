@@ -1,8 +1,10 @@
 //! Shaders, pipelines and launches: the only place of this crate that names wgpu.
 
 mod compose;
+mod join;
 mod launch;
 mod pipeline;
+mod schedule;
 mod shaders;
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Compiled kernels, one per text, constants and holes; they live as long as their GPU.
+//! Kernels before and after they are compiled; both live as long as their GPU.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gradus_tensor::gpu::{Access, BindLayout, Gpu, ParamsMode};
 use gradus_tensor::{Kind, Result};
@@ -9,46 +11,105 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::compose::{compose, workgroup};
+use super::join;
 use super::launch::Kernel;
+use super::schedule::Schedule;
 use super::shaders::{Shader, shader};
 
 /// What tells two kernels apart: all of it, not a hash of it.
 type Key = SmallVec<[u8; 256]>;
+/// The sources of kernels that run as one, by their numbers.
+type Parts = SmallVec<[u32; 8]>;
+
+/// A kernel before it is compiled, with its text in the uniform form.
+pub(super) struct Source {
+    /// Unique among the sources of its GPU.
+    pub(super) id: u32,
+    pub(super) name: &'static str,
+    pub(super) text: String,
+    pub(super) access: SmallVec<[Access; 12]>,
+    pub(super) workgroup: [u32; 3],
+    /// Words of its parameter block.
+    pub(super) words: usize,
+    /// Whether its invocations work alone, so that a workgroup may have another size.
+    pub(super) alone: bool,
+}
 
 /// A kernel ready to run.
 pub(super) struct Compiled {
+    pub(super) name: String,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: Arc<BindLayout>,
-    /// Invocations of one workgroup.
-    pub(super) invocations: u32,
 }
 
-/// The kernels of one GPU.
+/// The kernels of one GPU, and the launches that wait for others.
 #[derive(Default)]
-pub(super) struct Pipelines(Mutex<HashMap<Key, Arc<Compiled>>>);
-
-/// What is compiled.
-struct Source {
-    text: String,
-    access: SmallVec<[Access; 12]>,
-    workgroup: [u32; 3],
-    words: usize,
+pub(super) struct Pipelines {
+    sources: Mutex<HashMap<Key, Arc<Source>>>,
+    /// `None`: they cannot be one kernel.
+    compiled: Mutex<HashMap<Parts, Option<Arc<Compiled>>>>,
+    next: AtomicU32,
+    pub(super) held: Mutex<Schedule>,
 }
 
-/// The kernel, compiled on first use, for a parameter block of `words` words.
-pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel<'_>, words: usize) -> Result<Arc<Compiled>> {
-    let Pipelines(pipelines) = gpu.extension(Pipelines::default)?;
-    let key = key(kernel, words);
-    if let Some(found) = pipelines.lock().get(&key) {
-        return Ok(found.clone());
+impl Pipelines {
+    /// Those of a GPU.
+    pub(super) fn of(gpu: &Gpu) -> Result<&Pipelines> {
+        gpu.extension(|| {
+            gpu.on_release(super::launch::release);
+            Pipelines::default()
+        })
     }
-    let refuse = |message: String| Kind::Shader { kernel: kernel.name().to_owned(), message };
-    // Compiled without the lock: other kernels go on meanwhile.
-    let source = source(gpu, kernel, words).map_err(refuse)?;
-    let compiled = gpu.captured(|| compile(gpu, &source, kernel.name())).map_err(refuse)?;
-    gpu.check()?;
-    gpu.count_pipeline();
-    Ok(pipelines.lock().entry(key).or_insert_with(|| Arc::new(compiled)).clone())
+
+    /// A kernel's text and facts, made on first use, for a parameter block of `words` words.
+    pub(super) fn source(
+        &self,
+        gpu: &Gpu,
+        kernel: &Kernel<'_>,
+        words: usize,
+    ) -> Result<Arc<Source>> {
+        let key = key(kernel, words);
+        if let Some(found) = self.sources.lock().get(&key) {
+            return Ok(found.clone());
+        }
+        let mut made = source(gpu, kernel, words)
+            .map_err(|message| Kind::Shader { kernel: kernel.name().to_owned(), message })?;
+        made.id = self.next.fetch_add(1, Ordering::Relaxed);
+        Ok(self.sources.lock().entry(key).or_insert_with(|| Arc::new(made)).clone())
+    }
+
+    /// One kernel that does the work of all parts, compiled on first use. `None` when several
+    /// parts cannot be one: the driver's limits, such as workgroup memory, say so.
+    ///
+    /// # Errors
+    /// `Kind::Shader` when a single part does not compile; the fault of an earlier call.
+    pub(super) fn compiled(
+        &self,
+        gpu: &Gpu,
+        parts: &[&Arc<Source>],
+    ) -> Result<Option<Arc<Compiled>>> {
+        let key: Parts = parts.iter().map(|part| part.id).collect();
+        if let Some(found) = self.compiled.lock().get(&key) {
+            return Ok(found.clone());
+        }
+        // Compiled without the lock: other kernels go on meanwhile.
+        let made = match parts {
+            [part] => Some(compile(gpu, part.as_text())),
+            _ => join::join(parts).ok().map(|joined| compile(gpu, joined)),
+        };
+        gpu.check()?;
+        let made = match made {
+            Some(Ok(compiled)) => {
+                gpu.count_pipeline();
+                Some(Arc::new(compiled))
+            }
+            Some(Err(message)) if parts.len() == 1 => {
+                return Err(Kind::Shader { kernel: parts[0].name.to_owned(), message }.into());
+            }
+            _ => None,
+        };
+        Ok(self.compiled.lock().entry(key).or_insert(made).clone())
+    }
 }
 
 fn key(kernel: &Kernel<'_>, words: usize) -> Key {
@@ -82,8 +143,8 @@ fn key(kernel: &Kernel<'_>, words: usize) -> Key {
     key
 }
 
+/// The source with number 0.
 fn source(gpu: &Gpu, kernel: &Kernel<'_>, words: usize) -> Result<Source, String> {
-    let immediate = gpu.params_mode(words) == ParamsMode::Immediate;
     match kernel {
         Kernel::File { name, tune, holes, extra } => {
             let shader = shader(name).ok_or("there is no such shader file")?;
@@ -93,38 +154,66 @@ fn source(gpu: &Gpu, kernel: &Kernel<'_>, words: usize) -> Result<Source, String
             if shader.subgroup && gpu.profile().subgroup.is_none() {
                 return Err("uses subgroups, which this device lacks".into());
             }
-            let text = compose(shader.text, tune, holes, immediate)?;
-            file_source(text, shader, *extra)
+            let text = compose(shader.text, tune, holes, false)?;
+            file_source(name, text, shader, *extra)
         }
-        Kernel::Generated { access, workgroup, text, .. } => {
-            let text = compose(&text(), &[], &[], immediate)?;
+        Kernel::Generated { access, workgroup, text, name, .. } => {
+            let text = text();
             let access = SmallVec::from_slice(access);
-            Ok(Source { text, access, workgroup: *workgroup, words })
+            let alone = join::works_alone(&text);
+            Ok(Source { id: 0, name, text, access, workgroup: *workgroup, words, alone })
         }
     }
 }
 
-fn file_source(text: String, shader: &Shader, extra: usize) -> Result<Source, String> {
+fn file_source(
+    name: &'static str,
+    text: String,
+    shader: &Shader,
+    extra: usize,
+) -> Result<Source, String> {
     let workgroup = workgroup(&text)?;
     let mut access = SmallVec::from_slice(shader.access);
     access.extend(std::iter::repeat_n(Access::Read, extra));
-    Ok(Source { text, access, workgroup, words: shader.words })
+    let alone = join::works_alone(&text);
+    Ok(Source { id: 0, name, text, access, workgroup, words: shader.words, alone })
+}
+
+/// What is handed to the driver.
+pub(super) struct Text<'a> {
+    pub(super) name: String,
+    /// In the uniform form.
+    pub(super) text: Cow<'a, str>,
+    pub(super) access: Cow<'a, [Access]>,
+    pub(super) words: usize,
+}
+
+impl Source {
+    fn as_text(&self) -> Text<'_> {
+        let (text, access) = (self.text.as_str().into(), self.access.as_slice().into());
+        Text { name: self.name.to_owned(), text, access, words: self.words }
+    }
+}
+
+/// The error is the driver's message.
+fn compile(gpu: &Gpu, source: Text<'_>) -> Result<Compiled, String> {
+    let immediate = gpu.params_mode(source.words) == ParamsMode::Immediate;
+    let text = compose(&source.text, &[], &[], immediate)?;
+    gpu.captured(|| create(gpu, source, &text, immediate))
 }
 
 /// Errors are left to the scope around the call.
-fn compile(gpu: &Gpu, source: &Source, name: &str) -> Compiled {
+fn create(gpu: &Gpu, source: Text<'_>, text: &str, immediate: bool) -> Compiled {
     let device = gpu.device();
-    let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
-    };
+    let name = Some(source.name.as_str());
+    let descriptor =
+        wgpu::ShaderModuleDescriptor { label: name, source: wgpu::ShaderSource::Wgsl(text.into()) };
     // SAFETY: our own shaders guard every index and bound every loop; holes and generated text
     // are built from the same tables, never from a caller's text.
     let module = unsafe {
         device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
     };
     let layout = gpu.bind_layout(&source.access);
-    let immediate = gpu.params_mode(source.words) == ParamsMode::Immediate;
     let groups = [Some(layout.raw()), Some(gpu.params_layout())];
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: None,
@@ -132,7 +221,7 @@ fn compile(gpu: &Gpu, source: &Source, name: &str) -> Compiled {
         immediate_size: if immediate { source.words as u32 * 4 } else { 0 },
     });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(name),
+        label: name,
         layout: Some(&pipeline_layout),
         module: &module,
         entry_point: None,
@@ -143,13 +232,12 @@ fn compile(gpu: &Gpu, source: &Source, name: &str) -> Compiled {
         },
         cache: None,
     });
-    let invocations = source.workgroup.iter().product();
-    Compiled { pipeline, layout, invocations }
+    Compiled { name: source.name, pipeline, layout }
 }
 
 #[cfg(test)]
 mod tests {
-    use gradus_tensor::gpu::{Dispatch, GpuOptions};
+    use gradus_tensor::gpu::{Dispatch, GpuOptions, Slot};
 
     use super::super::tests::open;
     use super::*;
@@ -175,11 +263,12 @@ mod tests {
         let x = gpu.upload_bytes(bytemuck::cast_slice(&[40u32; 64])).expect("memory");
         let y = gpu.alloc(256).expect("memory");
         for (holes, expected) in [(&[][..], 3), (&[("value", hole)][..], 42)] {
-            let text = compose(shader.text, &[("WG", 8)], holes, true).expect("composes");
-            let source = file_source(text, &shader, holes.len()).expect("has a size");
+            let text = compose(shader.text, &[("WG", 8)], holes, false).expect("composes");
+            let source = file_source("holed", text, &shader, holes.len()).expect("has a size");
             assert_eq!(source.workgroup, [8, 1, 1]);
-            let compiled = gpu.captured(|| compile(&gpu, &source, "holed")).expect("compiles");
-            let uses = &[&*y, &*x][..1 + holes.len()];
+            let compiled = compile(&gpu, source.as_text()).expect("compiles");
+            let uses: &[&Slot] = &[&y, &x];
+            let uses = &uses[..1 + holes.len()];
             let bind_group = gpu.bind_group(&compiled.layout, uses).expect("fits");
             let pipeline = &compiled.pipeline;
             let grid = [8, 1, 1];

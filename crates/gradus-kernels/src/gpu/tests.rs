@@ -117,10 +117,12 @@ fn ten_thousand_launches_make_nothing_new() {
     let Some(gpu) = open(&GpuOptions::default()) else { return };
     let out = gpu.alloc(1024).expect("memory");
     fill(&out, 0, 256, 1, 64).expect("launch");
+    gpu.flush().expect("recorded");
     let before = gpu.stats();
     for i in 0..10_000 {
         fill(&out, i % 200, 56, i, 64).expect("launch");
     }
+    gpu.flush().expect("recorded");
     let after = gpu.stats();
     assert_eq!(after.pipelines_created, before.pipelines_created);
     assert_eq!(after.bind_groups_created, before.bind_groups_created);
@@ -142,7 +144,7 @@ fn a_bad_shader_is_an_error_that_names_the_kernel_and_harms_nothing_else() {
         let kernel = generated(&key, text);
         let grid = Grid::Threads(64);
         let l = Launch { kernel, buffers: &[&x, &y], params: &[1, 2], grid };
-        let error = launch(&gpu, &l).expect_err("refused");
+        let error = launch(&gpu, &l).and_then(|()| gpu.synchronize()).expect_err("refused");
         let Kind::Shader { kernel, .. } = error.kind() else { panic!("{error}") };
         assert_eq!(kernel, "scale");
     }
@@ -210,4 +212,102 @@ fn constants_holes_and_parameters_are_filled_in() {
     assert!(compose(text, &[], &[("post", "")], false).is_err(), "no such hole");
     assert!(compose("// @hole a\n", &[], &[], false).is_err(), "no end");
     assert!(workgroup("@workgroup_size(C)").is_err() && workgroup("").is_err());
+}
+
+/// `y[i] = x[i] + add`, a workgroup at a time, by invocations that work alone or not.
+fn add_text(alone: bool) -> String {
+    let shared = if alone { "" } else { "var<workgroup> shared_words: array<u32, WG>;\n" };
+    let value =
+        if alone { "x[i] + p.add" } else { "shared_words[WG - 1u - local]; // the neighbour's" };
+    let pass = if alone {
+        ""
+    } else {
+        "shared_words[WG - 1u - local] = x[min(i, p.n - 1u)] + p.add;
+        workgroupBarrier();\n"
+    };
+    format!(
+        "const WG: u32 = 64u; // @tune
+        struct Params {{ n: u32, add: u32, }}
+        @group(1) @binding(0) var<uniform> p: Params;
+        @group(0) @binding(0) var<storage, read> x: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+        {shared}
+        @compute @workgroup_size(WG)
+        fn main(
+            @builtin(workgroup_id) group: vec3<u32>,
+            @builtin(local_invocation_index) local: u32,
+        ) {{
+            let i = group.x * WG + local;
+            {pass}
+            if (i >= p.n) {{ return; }}
+            y[i] = {value};
+        }}"
+    )
+    .replace("\n        ", "\n")
+}
+
+/// Launches one of the kernels of [`add_text`].
+fn add(x: &Arc<GpuBuffer>, y: &Arc<GpuBuffer>, (n, by): (u32, u32), alone: bool) {
+    let text = || add_text(alone);
+    let kernel = Kernel::Generated {
+        key: &[b'a', u8::from(alone)],
+        name: if alone { "add" } else { "pass" },
+        access: READ_WRITE,
+        workgroup: [64, 1, 1],
+        text: &text,
+    };
+    let grid = Grid::Threads(n.into());
+    launch(x.gpu(), &Launch { kernel, buffers: &[x, y], params: &[n, by], grid }).expect("launch");
+}
+
+#[test]
+fn launches_that_do_not_depend_on_each_other_run_as_one() {
+    let modes = [
+        GpuOptions::default(),
+        GpuOptions { immediates: false, ..GpuOptions::default() },
+        GpuOptions { web_limits: true, ..GpuOptions::default() },
+    ];
+    for options in modes {
+        let Some(gpu) = open(&options) else { return };
+        let memory = |_| gpu.upload_bytes(bytemuck::cast_slice(&[1u32; 500])).expect("memory");
+        let b: Vec<_> = (0..6).map(memory).collect();
+        // Level 1: 0 → 1, 0 → 2. Level 2: 1 → 3, 2 → 4. Level 3 overwrites what level 2 reads.
+        add(&b[0], &b[1], (500, 1), true);
+        add(&b[1], &b[3], (499, 10), false);
+        add(&b[0], &b[2], (130, 2), false);
+        add(&b[2], &b[4], (500, 20), true);
+        add(&b[5], &b[1], (65, 300), true);
+        add(&b[5], &b[2], (1, 400), true);
+        let held = gpu.stats().dispatches;
+        let [one, two, three, four] = [1, 2, 3, 4].map(|i| words(&b[i], 500));
+        assert_eq!(held, 0, "nothing is recorded before somebody looks");
+        let expect = |n: usize, value: u32, rest: u32| -> Vec<u32> {
+            (0..500).map(|i| if i < n { value } else { rest }).collect()
+        };
+        assert_eq!(three, expect(499, 12, 1), "{options:?}");
+        assert_eq!(four, (0..500).map(|i| if i < 130 { 23 } else { 21 }).collect::<Vec<_>>());
+        assert_eq!(one, expect(65, 301, 2));
+        assert_eq!(
+            two,
+            (0..500)
+                .map(|i| [401, 3, 1][usize::from(i > 0) + usize::from(i > 129)])
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(gpu.stats().dispatches, 3, "{options:?}");
+    }
+}
+
+#[test]
+fn a_held_launch_reads_what_was_there_before_its_buffer_was_reused() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let y = gpu.alloc(2000).expect("memory");
+    let x = gpu.upload_bytes(bytemuck::cast_slice(&[5u32; 500])).expect("memory");
+    let id = x.id();
+    gpu.flush().expect("the upload is done");
+    add(&x, &y, (500, 1), true);
+    drop(x);
+    // An upload overtakes what is not submitted, so it must not get the memory.
+    let other = gpu.upload_bytes(bytemuck::cast_slice(&[9u32; 500])).expect("memory");
+    assert_ne!(other.id(), id);
+    assert_eq!(words(&y, 500), [6; 500]);
 }

@@ -2,17 +2,20 @@
 
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result};
+use smallvec::SmallVec;
 
 #[cfg(feature = "gpu")]
-use super::cross_entropy_gpu;
+use super::cross_entropy_gpu::{self, How};
 use super::index::{signed, word, words};
 use super::lines::{
     Block, Fresh, LANES, Lines, Real, WIDTH, for_blocks, for_chunks, host, must_be_float,
     vectorised,
 };
+use super::reduce::{Reduce, reduce};
 use super::softmax::{column_max, exp_into, max, total};
 use crate::cpu::SendPtr;
 use crate::expr::{Value, same_device};
+use crate::table::{Binary, Compare};
 
 const OP: &str = "cross_entropy";
 
@@ -67,6 +70,65 @@ pub fn softmax_cross_entropy(
     label_smoothing: f64,
     ignore_index: Option<i64>,
 ) -> Result<CrossEntropy> {
+    rows_or_mean(logits, target, dim, weight, label_smoothing, ignore_index, false)
+}
+
+/// As [`softmax_cross_entropy`], reduced to the mean as PyTorch does it: `loss` is a scalar, the
+/// sum over rows by the sum of `weight_sum`, and `dlogits` its derivative. Without a row that
+/// counts the loss is NaN and the gradient 0.
+///
+/// *Cost*: on a GPU one kernel for a batch of few classes; in general one for the rows and what
+/// adds them up.
+///
+/// ```
+/// use gradus_kernels::{Value, mean_cross_entropy};
+/// use gradus_tensor::Array;
+///
+/// let logits = Value::from(Array::from_vec(vec![0.0f32, 0.0, 1.0, 1.0], [2, 2])?);
+/// let target = Value::from(Array::from_vec(vec![1i32, -100], [2])?);
+/// let ce = mean_cross_entropy(&logits, &target, 1, None, 0.0, Some(-100))?;
+/// assert_eq!(ce.loss.array()?.to_vec::<f32>()?, [2.0f32.ln()]);
+/// assert_eq!(ce.dlogits.array()?.to_vec::<f32>()?, [0.5, -0.5, 0.0, 0.0]);
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`softmax_cross_entropy`].
+pub fn mean_cross_entropy(
+    logits: &Value,
+    target: &Value,
+    dim: Dim,
+    weight: Option<&Value>,
+    label_smoothing: f64,
+    ignore_index: Option<i64>,
+) -> Result<CrossEntropy> {
+    let rows = rows_or_mean(logits, target, dim, weight, label_smoothing, ignore_index, true)?;
+    // One kernel computed the mean already.
+    if rows.loss.shape().rank() < target.shape().rank() {
+        return Ok(rows);
+    }
+    let CrossEntropy { loss, dlogits, weight_sum } = rows;
+    let all: SmallVec<[i64; 6]> = (0..target.shape().rank() as i64).collect();
+    let count = reduce(Reduce::sum, &weight_sum, &all, false)?;
+    let (dtype, device) = (count.dtype(), count.device().clone());
+    let zero = Value::constant(0.0, (), dtype, &device);
+    let none = Value::compare(Compare::eq, &count, &zero)?;
+    let divisor = Value::select(&none, &Value::constant(1.0, (), dtype, &device), &count)?;
+    let loss = Value::binary(Binary::div, &reduce(Reduce::sum, &loss, &all, false)?, &count)?;
+    let dlogits = Value::binary(Binary::div, &dlogits, &divisor)?;
+    Ok(CrossEntropy { loss, dlogits, weight_sum })
+}
+
+/// The rows; with `mean`, the mean where one kernel computes it.
+fn rows_or_mean(
+    logits: &Value,
+    target: &Value,
+    dim: Dim,
+    weight: Option<&Value>,
+    label_smoothing: f64,
+    ignore_index: Option<i64>,
+    mean: bool,
+) -> Result<CrossEntropy> {
     let lines = checked(logits, target, dim, weight)?;
     if !(0.0..=1.0).contains(&label_smoothing) {
         return Err(Error::argument(OP, "label_smoothing", label_smoothing, "a number in 0..=1"));
@@ -87,10 +149,14 @@ pub fn softmax_cross_entropy(
         }
         let target = target.to(device)?;
         let weight = weight.map(Value::dense).transpose()?;
-        let split = super::lines_gpu::Split::of(OP, gpu, lines)?;
+        let how = match mean && target.shape().rank() > 0 && How::is_whole(lines) {
+            true => How::Whole,
+            false => How::Rows(super::lines_gpu::Split::of(OP, gpu, lines)?),
+        };
         let logits = logits.dense()?;
-        return cross_entropy_gpu::run(gpu, &job, &logits, &target, weight.as_ref(), split);
+        return cross_entropy_gpu::run(gpu, &job, &logits, &target, weight.as_ref(), how);
     }
+    let _ = mean;
     let weight = weight.map(Value::dense).transpose()?;
     let state = (Plain(job), ([logits.dense()?, target.dense()?], weight));
     let outputs = perform(&state, |(Plain(job), ([logits, target], weight))| {

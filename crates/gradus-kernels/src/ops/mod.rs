@@ -50,7 +50,7 @@ mod warp_gpu;
 
 pub use arg_reduce::{ArgReduce, arg_reduce};
 pub use conv::{ConvGeometry, ConvSpec, conv, conv_data, conv_filter};
-pub use cross_entropy::{CrossEntropy, softmax_cross_entropy};
+pub use cross_entropy::{CrossEntropy, mean_cross_entropy, softmax_cross_entropy};
 pub use gather::{gather, index_select};
 pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool, max_pool_grad};

@@ -95,13 +95,12 @@ pub fn cross_entropy(
         ),
         _ => {
             let weight = on_device(options.weight.as_ref(), input)?;
-            let rows = input.cross_entropy_rows(
-                target,
-                weight.as_ref(),
-                options.label_smoothing,
-                Some(options.ignore_index),
-            )?;
-            options.reduction.apply_weighted(&rows.loss, &rows.weight)
+            let (smoothing, ignored) = (options.label_smoothing, Some(options.ignore_index));
+            let weight = weight.as_ref();
+            if options.reduction == Reduction::Mean {
+                return input.cross_entropy_mean(target, weight, smoothing, ignored);
+            }
+            options.reduction.apply(&input.cross_entropy_rows(target, weight, smoothing, ignored)?)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::buffer::GpuBuffer;
+use super::buffer::Slot;
 use super::engine::Gpu;
 use super::stats::Counters;
 use crate::error::{Kind, Result};
@@ -138,11 +138,7 @@ impl Gpu {
     /// # Errors
     /// `Kind::Device` when the count does not fit the layout or a written buffer is bound twice;
     /// the fault of an earlier call.
-    pub fn bind_group(
-        &self,
-        layout: &BindLayout,
-        buffers: &[&GpuBuffer],
-    ) -> Result<wgpu::BindGroup> {
+    pub fn bind_group(&self, layout: &BindLayout, buffers: &[&Slot]) -> Result<wgpu::BindGroup> {
         let mut key = Key::new();
         key.push(layout.id);
         key.extend(buffers.iter().map(|buffer| buffer.id()));
@@ -150,7 +146,7 @@ impl Gpu {
             return Ok(group);
         }
         self.fault.check()?;
-        check_buffers(layout, buffers)?;
+        check_bindings(&layout.access, &buffers.iter().copied())?;
         let mut entries = SmallVec::<[wgpu::BindGroupEntry<'_>; 12]>::new();
         for (binding, buffer) in buffers.iter().enumerate() {
             let resource = buffer.raw().as_entire_binding();
@@ -167,15 +163,21 @@ impl Gpu {
     }
 }
 
-/// What the driver would refuse, which would poison the GPU.
-fn check_buffers(layout: &BindLayout, buffers: &[&GpuBuffer]) -> Result<()> {
-    let access = &layout.access;
+/// Whether a kernel with these bindings can run on these buffers: what the driver would refuse
+/// poisons the GPU.
+///
+/// # Errors
+/// `Kind::Device` when the count does not fit or a written buffer is bound twice.
+pub fn check_bindings<'a>(
+    access: &[Access],
+    buffers: &(impl ExactSizeIterator<Item = &'a Slot> + Clone),
+) -> Result<()> {
     if access.len() != buffers.len() {
         let message = format!("{} buffers for {} bindings", buffers.len(), access.len());
         return Err(Kind::Device { op: "launch", message }.into());
     }
-    for (at, buffer) in buffers.iter().enumerate() {
-        let twin = buffers[..at].iter().position(|other| other.id() == buffer.id());
+    for (at, buffer) in buffers.clone().enumerate() {
+        let twin = buffers.clone().take(at).position(|other| other.id() == buffer.id());
         let writes = |at: usize| access[at] == Access::ReadWrite;
         if let Some(twin) = twin.filter(|&twin| writes(twin) || writes(at)) {
             let message = format!("a written buffer is bound twice, at {twin} and {at}");

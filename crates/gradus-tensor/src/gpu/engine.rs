@@ -36,7 +36,7 @@ const ADAPTER_VAR: &str = "GRADUS_ADAPTER";
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 pub struct Gpu {
-    // Locks are taken in this order: stream, pool, retired, groups, staging.
+    // Locks are taken in this order: that of held launches, stream, pool, retired, groups, staging.
     pub(crate) stream: Mutex<Stream>,
     pub(crate) pool: Mutex<Pool>,
     pub(crate) retired: Mutex<Retired>,
@@ -49,6 +49,7 @@ pub struct Gpu {
     pub(crate) counters: Counters,
     pub(crate) fault: Arc<Fault>,
     extension: OnceLock<Box<dyn Any + Send + Sync>>,
+    pub(crate) held: OnceLock<fn(&Gpu) -> Result<()>>,
     params_layout: wgpu::BindGroupLayout,
     queue: wgpu::Queue,
     device: wgpu::Device,
@@ -118,6 +119,7 @@ impl Gpu {
             counters: Counters::default(),
             fault,
             extension: OnceLock::new(),
+            held: OnceLock::new(),
             params_layout,
             queue,
             device,

@@ -1,7 +1,7 @@
 //! Allocation: from the pool, else from the driver, else after letting go of what is free.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::buffer::{GpuBuffer, Slot};
 use super::engine::Gpu;
@@ -125,7 +125,14 @@ impl Gpu {
         self.pool.lock().settle(size, raw.is_some());
         let raw = raw?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Some(Arc::new(Slot { raw, id, class, bytes: size, used: AtomicU64::new(0) }))
+        Some(Arc::new(Slot {
+            raw,
+            id,
+            class,
+            bytes: size,
+            used: AtomicU64::new(0),
+            held: AtomicU32::new(0),
+        }))
     }
 
     /// A buffer from the driver; `None` when there is no memory.

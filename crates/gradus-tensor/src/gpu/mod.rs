@@ -20,9 +20,8 @@ mod transfer;
 mod tests;
 
 pub use adapter::{GpuOptions, Profile};
-pub use bind::{Access, BindLayout};
-pub use buffer::GpuBuffer;
-pub(crate) use buffer::Slot;
+pub use bind::{Access, BindLayout, check_bindings};
+pub use buffer::{GpuBuffer, HeldSlots, Slot};
 pub use engine::Gpu;
 pub use stats::GpuStats;
 pub use stream::{Dispatch, MAX_WORKGROUPS, ParamsMode};

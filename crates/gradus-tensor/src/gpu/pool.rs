@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::buffer::Slot;
 use crate::cpu::PoolStats;
@@ -53,9 +52,7 @@ impl Pool {
         let list = &mut self.free[class];
         let at = match idle_before {
             None => list.len().checked_sub(1),
-            Some(batch) => {
-                list.iter().rposition(|(_, slot)| slot.used.load(Ordering::Relaxed) < batch)
-            }
+            Some(batch) => list.iter().rposition(|(_, slot)| slot.is_idle(batch)),
         }?;
         let (_, slot) = list.remove(at)?;
         self.free_count -= 1;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-use super::buffer::GpuBuffer;
+use super::buffer::{GpuBuffer, Slot};
 use super::engine::Gpu;
 use super::ring::{Ring, WINDOW};
 use super::stats::Counters;
@@ -35,7 +35,7 @@ pub enum ParamsMode {
 #[derive(Debug)]
 pub struct Dispatch<'a> {
     /// The kernel's name, for profiles.
-    pub name: &'static str,
+    pub name: &'a str,
     /// Built for [`Gpu::params_mode`] of as many words as `params` has.
     pub pipeline: &'a wgpu::ComputePipeline,
     /// Group 0.
@@ -43,7 +43,7 @@ pub struct Dispatch<'a> {
     /// The parameter block.
     pub params: &'a [u32],
     /// The buffers in the bind group.
-    pub uses: &'a [&'a GpuBuffer],
+    pub uses: &'a [&'a Slot],
     /// Workgroups in x, y, z; each at most [`MAX_WORKGROUPS`].
     pub grid: [u32; 3],
 }
@@ -196,6 +196,7 @@ impl Gpu {
             return Ok(());
         }
         capture::refuse("a copy between buffers");
+        self.release()?;
         let mut stream = self.stream.lock();
         let encoder = stream.encoder(self.device());
         encoder.copy_buffer_to_buffer(src.raw(), src_off, dst.raw(), dst_off, Some(bytes));
@@ -212,6 +213,7 @@ impl Gpu {
     /// # Errors
     /// The fault of this or an earlier call.
     pub fn flush(&self) -> Result<()> {
+        self.release()?;
         let mut stream = self.stream.lock();
         self.submit(&mut stream)?;
         self.fault.check()
@@ -225,6 +227,17 @@ impl Gpu {
         self.fault.check()?;
         self.flush()?;
         self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Sets what records the launches that are held back; the stream calls it before everything
+    /// else that it records, submits or waits for, uploads included.
+    pub fn on_release(&self, release: fn(&Gpu) -> Result<()>) {
+        let _ = self.held.set(release);
+    }
+
+    /// Records the launches that are held back. Callers hold no lock.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.held.get().map_or(Ok(()), |release| release(self))
     }
 
     /// The number of the batch that is being recorded, from 1.

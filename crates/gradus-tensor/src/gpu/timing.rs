@@ -12,8 +12,8 @@ const MOST: u32 = wgpu::QUERY_SET_MAX_QUERIES / 2;
 /// A launch and how long it ran.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelTime {
-    /// The kernel's name.
-    pub name: &'static str,
+    /// The kernel's name; those of kernels that ran as one, joined by `+`.
+    pub name: String,
     /// Time on the GPU in milliseconds.
     pub ms: f64,
     /// Bytes of the buffers bound to it, an upper bound of what it touches.
@@ -25,20 +25,20 @@ pub struct KernelTime {
 /// Launches recorded since timing began, in the order of their queries.
 pub(super) struct Timing {
     queries: wgpu::QuerySet,
-    launches: Vec<(&'static str, u64, [u32; 3])>,
+    launches: Vec<(String, u64, [u32; 3])>,
 }
 
 impl Timing {
     /// The time stamps around the next launch, if there is room for it.
     pub(super) fn stamps(
         &mut self,
-        name: &'static str,
+        name: &str,
         bytes: u64,
         grid: [u32; 3],
     ) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let at = self.launches.len() as u32;
         (at < MOST).then(|| {
-            self.launches.push((name, bytes, grid));
+            self.launches.push((name.to_owned(), bytes, grid));
             wgpu::ComputePassTimestampWrites {
                 query_set: &self.queries,
                 beginning_of_pass_write_index: Some(2 * at),
@@ -64,6 +64,7 @@ impl Gpu {
             ty: wgpu::QueryType::Timestamp,
             count: 2 * MOST,
         });
+        self.release()?;
         self.stream.lock().timing = Some(Timing { queries, launches: Vec::new() });
         Ok(())
     }
@@ -74,6 +75,7 @@ impl Gpu {
     /// # Errors
     /// `Kind::DeviceLost`, `Kind::Device`, `Kind::OutOfMemory`.
     pub fn take_times(self: &Arc<Self>) -> Result<Vec<KernelTime>> {
+        self.release()?;
         let Some(timing) = self.stream.lock().timing.take() else { return Ok(Vec::new()) };
         let count = 2 * timing.launches.len() as u32;
         if count == 0 {
@@ -96,9 +98,9 @@ impl Gpu {
         }
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read(&copy, 0, bytes as usize)?);
         let period = f64::from(self.queue().get_timestamp_period()) * 1e-6;
-        let times = timing.launches.iter().zip(ticks.chunks_exact(2));
+        let times = timing.launches.into_iter().zip(ticks.chunks_exact(2));
         Ok(times
-            .map(|(&(name, bound_bytes, grid), ticks)| {
+            .map(|((name, bound_bytes, grid), ticks)| {
                 let ms = ticks[1].saturating_sub(ticks[0]) as f64 * period;
                 KernelTime { name, ms, bound_bytes, grid }
             })

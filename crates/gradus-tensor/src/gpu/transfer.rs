@@ -78,7 +78,8 @@ impl Gpu {
     /// `Kind::OutOfMemory`; `Kind::DeviceLost`.
     pub fn upload_bytes(self: &Arc<Self>, bytes: &[u8]) -> Result<Arc<GpuBuffer>> {
         // The queue's writes run before all commands of the next submit, so the buffer must be
-        // one that none of them names.
+        // one that none of them names; nor may a launch that is held back become one of them.
+        self.release()?;
         let buffer = self.obtain(bytes.len(), true)?;
         for (at, chunk) in bytes.chunks(CHUNK_BYTES).enumerate() {
             self.write(&buffer, (at * CHUNK_BYTES) as u64, chunk)?;
@@ -160,6 +161,7 @@ impl Gpu {
         let head = start % 4;
         let size = (head + len).next_multiple_of(4) as u64;
         let staging = self.staging_buffer(size)?;
+        self.release()?;
         let submission = {
             let mut stream = self.stream.lock();
             let from = (start - head) as u64;

@@ -268,8 +268,10 @@ fn what_is_not_finite_stays_where_it_is_read() {
 
 /// How many dispatches `f` records, and what it computes.
 fn counted(gpu: &Arc<Gpu>, f: impl FnOnce() -> Result<Array>) -> (u64, Array) {
+    gpu.flush().expect("recorded");
     let before = gpu.stats().dispatches;
     let out = f().expect("runs");
+    gpu.flush().expect("recorded");
     (gpu.stats().dispatches - before, out)
 }
 
