@@ -60,7 +60,7 @@ const OPS: &[Row] = &[
         x[0].cross_entropy_rows(&labels(&x[0], &[2, 0, 3])?, None, 0.1, None)
     }),
     ("cross_entropy_mean", &[&[3, 4]], |x| {
-        let weight = x[0].detach().abs()?.sum(&[0], false)?;
+        let weight = labels(&x[0], &[1, 3, 2, 5])?.to_dtype(x[0].dtype())?;
         x[0].cross_entropy_mean(&labels(&x[0], &[2, -100, 3])?, Some(&weight), 0.1, Some(-100))
     }),
     ("sum", &[&[3, 4, 2]], |x| x[0].sum(&[0, 2], false)),

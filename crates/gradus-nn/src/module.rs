@@ -59,28 +59,25 @@ pub trait Module: Visit {
     /// Every parameter once, in the order of the fields: what an optimizer takes. Frozen ones
     /// are among them.
     fn parameters(&self) -> Vec<Tensor> {
-        self.named_parameters().into_iter().map(|(_, tensor)| tensor).collect()
+        parameters(&self)
     }
 
     /// As [`Module::parameters`], with paths; one that is shared has its first.
     fn named_parameters(&self) -> Vec<(String, Tensor)> {
-        distinct(self, |part| match part {
-            Part::Parameter(parameter) => Some(&**parameter),
-            _ => None,
-        })
+        named_parameters(&self)
     }
 
     /// Every buffer once, with its path.
     fn named_buffers(&self) -> Vec<(String, Tensor)> {
-        distinct(self, |part| match part {
-            Part::Buffer(buffer) => Some(&**buffer),
+        distinct(&self, |part| match part {
+            Part::Buffer(buffer) => Some(buffer),
             _ => None,
         })
     }
 
     /// Number of trained numbers; a shared parameter counts once.
     fn num_parameters(&self) -> usize {
-        self.parameters().iter().map(Tensor::numel).sum()
+        parameters(&self).iter().map(Tensor::numel).sum()
     }
 
     /// Switches every layer to training: dropout drops, batch statistics are taken.
@@ -120,22 +117,17 @@ pub trait Module: Visit {
     /// # Errors
     /// As [`Module::to`]; the error names the tensor.
     fn move_to(&self, device: &Device) -> Result<()> {
-        for (name, tensor) in state::entries(self) {
-            tensor.move_to(device).map_err(|error| error.within(name))?;
-        }
-        Ok(())
+        state::move_to(&self, device)
     }
 
     /// Forgets all gradients.
     fn zero_grad(&self) {
-        for parameter in self.parameters() {
-            parameter.zero_grad();
-        }
+        parameters(&self).iter().for_each(Tensor::zero_grad);
     }
 
     /// Freezes (`false`) or trains (`true`) every parameter.
     fn requires_grad_(&self, wanted: bool) {
-        for parameter in self.parameters() {
+        for parameter in parameters(&self) {
             // The flag belongs to the shared tensor; the handle is not needed.
             let _ = parameter.requires_grad_(wanted);
         }
@@ -147,12 +139,7 @@ pub trait Module: Visit {
     /// # Errors
     /// What computing pending elements can report.
     fn state_dict(&self) -> Result<StateDict> {
-        let mut dict = StateDict::new();
-        for (name, tensor) in state::entries(self) {
-            let array = tensor.array()?;
-            dict.insert(name, array);
-        }
-        Ok(dict)
+        state::dict(&self)
     }
 
     /// Takes parameters and buffers by path from [`Module::state_dict`] or a file. Every name
@@ -174,7 +161,7 @@ pub trait Module: Visit {
     /// `Kind::StateDict` that lists what is missing and unexpected; `Kind::Shape` and
     /// `Kind::DType` that name the tensor.
     fn load_state_dict(&self, dict: &StateDict) -> Result<()> {
-        state::load(self, dict, true).map(|_| ())
+        state::load(&self, dict, true).map(|_| ())
     }
 
     /// As [`Module::load_state_dict`] for the names that match, such as a pre-trained body under
@@ -183,7 +170,7 @@ pub trait Module: Visit {
     /// # Errors
     /// `Kind::Shape` and `Kind::DType` that name the tensor.
     fn load_state_dict_partial(&self, dict: &StateDict) -> Result<Mismatch> {
-        state::load(self, dict, false)
+        state::load(&self, dict, false)
     }
 
     /// Writes the state dict as a `.safetensors` file.
@@ -212,10 +199,24 @@ pub trait Module: Visit {
     }
 }
 
+// The bodies of the methods that do something take any module by one type: compiled for every
+// module, they were a third of this crate.
+
+fn named_parameters(module: &dyn Visit) -> Vec<(String, Tensor)> {
+    distinct(module, |part| match part {
+        Part::Parameter(parameter) => Some(parameter),
+        _ => None,
+    })
+}
+
+fn parameters(module: &dyn Visit) -> Vec<Tensor> {
+    named_parameters(module).into_iter().map(|(_, tensor)| tensor).collect()
+}
+
 /// The wanted tensors with the path where each is found first.
-fn distinct<M: Visit + ?Sized>(
-    module: &M,
-    pick: impl for<'a> Fn(Part<'a>) -> Option<&'a Tensor>,
+fn distinct(
+    module: &dyn Visit,
+    pick: for<'a> fn(Part<'a>) -> Option<&'a Tensor>,
 ) -> Vec<(String, Tensor)> {
     let mut all: Vec<(String, Tensor)> = Vec::new();
     walk(module, &mut |path, part| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gradus_autodiff::Tensor;
-use gradus_tensor::{Array, Error, Kind, Problem, Result};
+use gradus_tensor::{Array, Device, Error, Kind, Problem, Result};
 
 use crate::visit::{Part, Visit, walk};
 
@@ -22,7 +22,7 @@ pub struct Mismatch {
 }
 
 /// Parameters and buffers under every path that leads to them.
-pub(crate) fn entries<M: Visit + ?Sized>(module: &M) -> Vec<(String, Tensor)> {
+pub(crate) fn entries(module: &dyn Visit) -> Vec<(String, Tensor)> {
     let mut all = Vec::new();
     walk(module, &mut |path, part| {
         let tensor: &Tensor = match part {
@@ -35,12 +35,21 @@ pub(crate) fn entries<M: Visit + ?Sized>(module: &M) -> Vec<(String, Tensor)> {
     all
 }
 
+/// The state dict of a module.
+pub(crate) fn dict(module: &dyn Visit) -> Result<StateDict> {
+    entries(module).into_iter().map(|(name, tensor)| Ok((name, tensor.array()?))).collect()
+}
+
+/// Moves all tensors.
+pub(crate) fn move_to(module: &dyn Visit, device: &Device) -> Result<()> {
+    for (name, tensor) in entries(module) {
+        tensor.move_to(device).map_err(|error| error.within(name))?;
+    }
+    Ok(())
+}
+
 /// Puts a dict's arrays into the module: all of them or, on error, none.
-pub(crate) fn load<M: Visit + ?Sized>(
-    module: &M,
-    dict: &StateDict,
-    strict: bool,
-) -> Result<Mismatch> {
+pub(crate) fn load(module: &dyn Visit, dict: &StateDict, strict: bool) -> Result<Mismatch> {
     let entries = entries(module);
     let missing =
         entries.iter().filter(|(name, _)| !dict.contains_key(name)).map(|(name, _)| name.clone());

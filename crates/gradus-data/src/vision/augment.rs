@@ -28,21 +28,29 @@ pub trait Augment: Send + Sync {
     /// be made of or that come out in different sizes; `Kind::DType` for other types than uint8 and
     /// float32; `Kind::Argument` for arguments outside their domains.
     fn transform(&self, x: &Array, keys: &[SampleKey]) -> Result<Array> {
-        const OP: &str = "transform";
-        let batch = Batch::of(OP, x)?;
-        if keys.len() != batch.count {
-            let (got, expected) = (batch.count, keys.len());
-            let problem =
-                Problem::Size { name: "x", got, unit: "images", other: "the keys", expected };
-            return Err(Error::shape(OP, problem, &[("x", x.shape())]));
-        }
-        let plan = |key: &SampleKey| {
-            let mut plan = Plan::new(batch.size, batch.dtype);
-            self.plan(key, &mut plan).map(|()| plan)
-        };
-        let plans = keys.par_iter().with_min_len(PLANNED).map(plan).collect::<Result<Vec<_>>>()?;
-        run(OP, x, &batch, &plans)
+        transform(x, keys, &|key, plan| self.plan(key, plan))
     }
+}
+
+/// What plans the steps for one image.
+type Planner<'a> = &'a (dyn Fn(&SampleKey, &mut Plan) -> Result<()> + Sync);
+
+/// The one body of [`Augment::transform`]: compiled for each transform, the threads' machinery
+/// takes half a minute.
+fn transform(x: &Array, keys: &[SampleKey], planner: Planner<'_>) -> Result<Array> {
+    const OP: &str = "transform";
+    let batch = Batch::of(OP, x)?;
+    if keys.len() != batch.count {
+        let (got, expected) = (batch.count, keys.len());
+        let problem = Problem::Size { name: "x", got, unit: "images", other: "the keys", expected };
+        return Err(Error::shape(OP, problem, &[("x", x.shape())]));
+    }
+    let plan = |key: &SampleKey| {
+        let mut plan = Plan::new(batch.size, batch.dtype);
+        planner(key, &mut plan).map(|()| plan)
+    };
+    let plans = keys.par_iter().with_min_len(PLANNED).map(plan).collect::<Result<Vec<_>>>()?;
+    run(OP, x, &batch, &plans)
 }
 
 impl<T: Augment + ?Sized> Augment for Box<T> {
@@ -53,7 +61,7 @@ impl<T: Augment + ?Sized> Augment for Box<T> {
 
 /// The images are the first column.
 pub(crate) fn first_column(
-    augment: &impl Augment,
+    augment: &dyn Augment,
     mut columns: Vec<Array>,
     keys: &[SampleKey],
 ) -> Result<Vec<Array>> {

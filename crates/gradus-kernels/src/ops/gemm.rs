@@ -40,35 +40,41 @@ pub(super) trait Float: Real {
 }
 
 macro_rules! float {
-    ($t:ident) => {
+    ($t:ident, $module:ident) => {
         impl Float for $t {
             unsafe fn gemm(
                 [m, n, k]: [usize; 3],
                 (c, c_row): (*mut Self, usize),
-                a: Matrix<Self>,
-                b: Matrix<Self>,
+                mut a: Matrix<Self>,
+                mut b: Matrix<Self>,
                 add: bool,
                 parallel: bool,
             ) {
-                use gemm::Parallelism;
+                use gemm_common::Parallelism;
                 let threads = if parallel { Parallelism::Rayon(0) } else { Parallelism::None };
                 let (keep, flag) = (if add { 1.0 } else { 0.0 }, false);
-                // SAFETY: promised by the caller.
+                // The kernels want b's steps along k to be forwards.
+                if b.row < 0 && k > 0 {
+                    let last = k as isize - 1;
+                    b = Matrix { first: b.first.wrapping_offset(last * b.row), row: -b.row, ..b };
+                    a = Matrix { first: a.first.wrapping_offset(last * a.col), col: -a.col, ..a };
+                }
+                // SAFETY: promised by the caller. The kernels write columns: cᵀ = bᵀ · aᵀ.
                 unsafe {
-                    gemm::gemm(
-                        m,
+                    $module::gemm::$t::get_gemm_fn()(
                         n,
+                        m,
                         k,
                         c,
-                        1,
                         c_row as isize,
+                        1,
                         add,
-                        a.first,
-                        a.col,
-                        a.row,
                         b.first,
-                        b.col,
                         b.row,
+                        b.col,
+                        a.first,
+                        a.row,
+                        a.col,
                         keep,
                         1.0,
                         flag,
@@ -81,5 +87,5 @@ macro_rules! float {
         }
     };
 }
-float!(f32);
-float!(f64);
+float!(f32, gemm_f32);
+float!(f64, gemm_f64);
