@@ -25,6 +25,25 @@ pub(crate) fn has_avx2() -> bool {
     }
 }
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// Asks for the memory of `values` from `at` on, one cache line, ahead of its use. Nothing happens
+/// past the end.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if at < values.len() {
+        // SAFETY: the address lies inside the slice; a prefetch changes nothing but the cache.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().add(at).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
+}
+
 /// A raw pointer that may cross threads: each thread writes its own part.
 #[derive(Clone, Copy)]
 pub(crate) struct SendPtr(*mut u8);

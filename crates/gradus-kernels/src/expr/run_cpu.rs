@@ -200,10 +200,17 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
         }
     }
 
-    /// Evaluates the one root over `start..start + len` and hands each tile to `sink`.
+    /// Evaluates the one root over `start..start + len` and hands each tile to `sink`; elements
+    /// that lie in memory already are one tile.
     pub(crate) fn stream(&self, start: usize, len: usize, mut sink: impl FnMut(usize, &[u8])) {
         let root = self.plan.roots[0];
         let size = self.plan.dtype(root).size();
+        if let Place::Direct(base) = self.place[root as usize] {
+            // SAFETY: the range lies inside the dense leaf.
+            return sink(start, unsafe {
+                std::slice::from_raw_parts(base.0.add(start * size), len * size)
+            });
+        }
         self.with_scratch(|scratch| {
             let mut at = start;
             while at < start + len {

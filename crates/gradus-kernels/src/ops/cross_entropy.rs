@@ -345,7 +345,7 @@ vectorised! {
             let x = &run.x[line * n..][..n];
             let row = run.row(line);
             let top = max(x);
-            let sum = exp_into(x, top, out);
+            let sum = exp_into(x, top, out, &run.x[(line + 1) * n..]);
             let smooth = run.spread != T::ZERO;
             let dot = if smooth { weighted_sum(x, top, run.weight) } else { T::ZERO };
             let loss = run.loss(&row, x[row.target] - top, sum.log(), dot);

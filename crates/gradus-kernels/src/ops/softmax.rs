@@ -7,7 +7,7 @@ use super::lines::{
     Block, Fresh, LANES, Lines, Real, WIDTH, for_blocks, for_chunks, host, must_be_float,
     vectorised,
 };
-use crate::cpu::SendPtr;
+use crate::cpu::{LINE, SendPtr, prefetch};
 use crate::expr::Value;
 
 /// `exp(x) / Σ exp(x)` along `dim`; with `log`, its logarithm `x - log Σ exp(x)`.
@@ -66,7 +66,9 @@ fn typed<T: Real>(x: &[T], out: &mut [T], lines: Lines, log: bool) {
 vectorised! {
     /// Contiguous lines.
     fn rows<T: Real>(x: &[T], out: &mut [T], n: usize, log: bool) {
-        for (x, out) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
+        for (i, (row, out)) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)).enumerate() {
+            // Exponentials take long enough to fetch the next row meanwhile.
+            let (x, next) = (row, &x[(i + 1) * n..]);
             let top = max(x);
             if log {
                 let shift = exp_sum(x, top).log();
@@ -74,7 +76,7 @@ vectorised! {
                     *out = (x - top) - shift;
                 }
             } else {
-                let scale = T::ONE / exp_into(x, top, out);
+                let scale = T::ONE / exp_into(x, top, out, next);
                 for out in out.iter_mut() {
                     *out = *out * scale;
                 }
@@ -154,13 +156,16 @@ fn exp_sum<T: Real>(x: &[T], top: T) -> T {
     sum + total(lanes)
 }
 
-/// Stores `exp(x - top)`; the sum of them.
+/// Stores `exp(x - top)`; the sum of them. As much of `next` is fetched ahead.
 #[inline(always)]
-pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T]) -> T {
+pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T], next: &[T]) -> T {
     let mut lanes = [T::ZERO; LANES];
     let mut from = x.chunks_exact(LANES);
     let mut into = out.chunks_exact_mut(LANES);
-    for (x, out) in (&mut from).zip(&mut into) {
+    for (i, (x, out)) in (&mut from).zip(&mut into).enumerate() {
+        for line in 0..LANES * size_of::<T>() / LINE {
+            prefetch(next, i * LANES + line * LINE / size_of::<T>());
+        }
         for ((lane, &x), out) in lanes.iter_mut().zip(x).zip(out) {
             let e = (x - top).exp();
             *lane = *lane + e;
