@@ -4,6 +4,7 @@
 
 mod against;
 mod augment;
+mod cold;
 mod data;
 mod measure;
 mod profile;
@@ -34,6 +35,9 @@ struct Options {
     /// Say where a step's time goes instead of timing many.
     #[arg(long, conflicts_with = "against")]
     profile: bool,
+    /// Run each workload once and print nothing, as `cold_start` does in a process of its own.
+    #[arg(long, conflicts_with_all = ["against", "profile"])]
+    once: bool,
     /// How often both are run, with `--against`.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -62,12 +66,14 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             eprintln!("no workload is called `{name}`; there are {}", known.join(", "));
         }
     }
+    let peer = options.against.map(|peer| peer.ready(&options.device)).transpose()?;
     for workload in workloads::all() {
         let wanted =
             options.workloads.is_empty() || options.workloads.iter().any(|n| n == workload.name);
-        match options.against {
+        match &peer {
             _ if !wanted => {}
             Some(peer) => against::report(peer, workload.name, options)?,
+            None if options.once => (workload.prepare)(&device)?()?,
             None if options.profile => profile::report(workload, &device)?,
             None => measure::report(workload, &device, options.seconds)?,
         }

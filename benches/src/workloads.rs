@@ -5,7 +5,7 @@ use gradus::autodiff::Capture;
 use gradus::prelude::*;
 use gradus::{Generator, Shape};
 
-use crate::{augment, data};
+use crate::{augment, cold, data};
 
 /// One run of a workload.
 pub type Run = Box<dyn FnMut() -> Result<()>>;
@@ -93,6 +93,12 @@ static TRAINING: &[Workload] = &[
     workload("cnn_captured", Amount::Flops(CNN_FLOPS), |d| cnn(d, true)),
     workload("dqn_tiny", Amount::Unknown, |d| dqn_tiny(d, false)),
     workload("dqn_tiny_captured", Amount::Unknown, |d| dqn_tiny(d, true)),
+    Workload {
+        name: "cold_start",
+        amount: Amount::Unknown,
+        most_runs: 1,
+        prepare: cold::cold_start,
+    },
     workload("loader", Amount::Samples(data::FASHION), data::loader),
     few("image_folder", Amount::Samples(data::PICTURES), data::image_folder),
     few("image_decode", Amount::Samples(data::PICTURES), data::image_decode),
