@@ -106,7 +106,13 @@ static TRAINING: &[Workload] = &[
         name: "fashion_epoch",
         amount: Amount::Unknown,
         most_runs: 5,
-        prepare: fashion_epoch,
+        prepare: |device| fashion_epoch(device, false),
+    },
+    Workload {
+        name: "fashion_epoch_captured",
+        amount: Amount::Unknown,
+        most_runs: 5,
+        prepare: |device| fashion_epoch(device, true),
     },
 ];
 
@@ -278,23 +284,30 @@ fn dqn_tiny(device: &Device, captured: bool) -> Result<Run> {
 }
 
 /// One epoch of Fashion-MNIST through the loader, batch 64, 784-100-30-10, Adam.
-fn fashion_epoch(device: &Device) -> Result<Run> {
+fn fashion_epoch(device: &Device, captured: bool) -> Result<Run> {
     let (train, _) = datasets::fashion_mnist()?;
     let model = Sequential::new()
         .push(Flatten::default())
         .push(mlp(device, &[784, 100, 30, 10])?)
         .to(device)?;
     let mut optimizer = Adam::new(model.parameters(), 1e-3);
+    let mut capture = Capture::new();
     let loader = DataLoader::new(&train).batch_size(64).shuffle(1).to(device);
     Ok(Box::new(move || {
         let mut last = None;
         for batch in &loader {
             let (x, y) = batch?;
-            optimizer.zero_grad();
-            let loss = model.forward(&x)?.cross_entropy(&y)?;
-            loss.backward()?;
+            let step = |batch: &[Tensor]| {
+                optimizer.zero_grad();
+                let loss = model.forward(&batch[0])?.cross_entropy(&batch[1])?;
+                loss.backward()?;
+                Ok(vec![loss])
+            };
+            last = match captured {
+                true => capture.run(&[&x, &y], step)?.pop(),
+                false => step(&[x, y])?.pop(),
+            };
             optimizer.step()?;
-            last = Some(loss);
         }
         last.map_or(Ok(0.0), |loss| loss.item()).map(|_| ())
     }))
