@@ -1,6 +1,7 @@
 //! Pictures in another size, as planes of bytes.
 
 use super::decode::Picture;
+use crate::vision::simd::vectorised;
 use crate::vision::{ImageSize, Interpolation, View, keras_resize};
 
 /// The part of a picture that is used: its first column and row, its width and height.
@@ -62,19 +63,28 @@ fn cut(picture: &Picture, window: Window, planes: &mut [u8]) {
 fn divide(row: &[u8], channels: usize, planes: &mut [u8], plane: usize, at: usize) {
     let width = row.len() / channels;
     if channels == 3 {
-        // One pass over the pixels: three with a stride take as long as a tenth of decoding.
         let (red, rest) = planes.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        let (red, green) = (&mut red[at..][..width], &mut green[at..][..width]);
-        let planes = red.iter_mut().zip(green).zip(&mut blue[at..][..width]);
-        for (((red, green), blue), pixel) in planes.zip(row.chunks_exact(3)) {
-            (*red, *green, *blue) = (pixel[0], pixel[1], pixel[2]);
-        }
-        return;
+        let planes = [red, green, blue].map(|plane| &mut plane[at..][..width]);
+        return divide_rgb(row, planes);
     }
     for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
         let from = row[channel..].iter().step_by(channels);
         to[at..][..width].iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+    }
+}
+
+vectorised! {
+    /// One pass over the pixels, by shuffles: byte by byte this takes a fifth of decoding.
+    fn divide_rgb(row: &[u8], planes: [&mut [u8]; 3]) {
+        let [red, green, blue] = planes;
+        let width = red.len();
+        let (green, blue, row) = (&mut green[..width], &mut blue[..width], &row[..3 * width]);
+        for k in 0..width {
+            red[k] = row[3 * k];
+            green[k] = row[3 * k + 1];
+            blue[k] = row[3 * k + 2];
+        }
     }
 }
 

@@ -50,7 +50,7 @@ mod resize;
 mod run;
 #[cfg(feature = "gpu")]
 mod run_gpu;
-mod simd;
+pub(crate) mod simd;
 mod step;
 mod transforms;
 mod warp;

@@ -220,20 +220,25 @@ pub(crate) fn on_device(x: &Value, size: ImageSize, steps: &[&Place]) -> Result<
     warp(x, &maps, None, &how)
 }
 
-/// One line backwards.
+/// One line backwards. From both ends at once: a processor takes a load for one of what was just
+/// stored at the same place of another page, and waits, and images lie on whole pages.
 #[inline(always)]
-fn backwards<T: Pixel>(from: &[T], to: &mut [T]) {
+fn backwards<T: Pixel>(mut from: &[T], mut to: &mut [T]) {
     /// Turned round as a whole, which the compiler makes shuffles of.
     const BLOCK: usize = 32;
-    let mut blocks = to.chunks_exact_mut(BLOCK);
-    let mut rest = from.rchunks_exact(BLOCK);
-    for (to, from) in blocks.by_ref().zip(rest.by_ref()) {
-        for k in 0..BLOCK {
-            to[k] = from[BLOCK - 1 - k];
-        }
+    while let Some((first, rest)) = from.split_first_chunk::<BLOCK>()
+        && let Some((rest, last)) = rest.split_last_chunk::<BLOCK>()
+    {
+        let (to_first, to_rest) = to.split_at_mut(BLOCK);
+        let (to_rest, to_last) = to_rest.split_at_mut(rest.len());
+        let (mut head, mut tail) = (*last, *first);
+        head.reverse();
+        tail.reverse();
+        to_first.copy_from_slice(&head);
+        to_last.copy_from_slice(&tail);
+        (from, to) = (rest, to_rest);
     }
-    let rest = rest.remainder().iter().rev();
-    for (to, &from) in blocks.into_remainder().iter_mut().zip(rest) {
+    for (to, &from) in to.iter_mut().zip(from.iter().rev()) {
         *to = from;
     }
 }
