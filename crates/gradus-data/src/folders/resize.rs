@@ -75,7 +75,7 @@ fn divide(row: &[u8], channels: usize, planes: &mut [u8], plane: usize, at: usiz
 }
 
 vectorised! {
-    /// One pass over the pixels, by shuffles: byte by byte this takes a fifth of decoding.
+    /// One pass over the pixels. It still takes a fifth of what decoding does.
     fn divide_rgb(row: &[u8], planes: [&mut [u8]; 3]) {
         let [red, green, blue] = planes;
         let width = red.len();
