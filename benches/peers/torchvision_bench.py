@@ -5,7 +5,7 @@ import torchvision.transforms.v2.functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
 
-IMAGES, SIDE = 4096, 256
+IMAGES, SIDE = 1024, 256
 IMAGE = (torch.rand(3, SIDE, SIDE) * 256).to(torch.uint8)
 START = [[0, 0], [255, 0], [255, 255], [0, 255]]
 END = [[20, 10], [240, 25], [230, 245], [5, 250]]

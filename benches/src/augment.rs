@@ -10,7 +10,7 @@ use gradus::{Array, Generator};
 use crate::workloads::{Amount, Run, Workload, workload};
 
 /// Images of a run of the pipeline.
-const IMAGES: usize = 4096;
+const IMAGES: usize = 1024;
 const SIDE: usize = 256;
 
 /// A function of an image.

@@ -56,8 +56,8 @@ pub use dataset::Dataset;
 pub use folders::{AudioFolder, AudioFolderOptions};
 #[cfg(feature = "image")]
 pub use folders::{
-    ColorMode, DecodeLimits, ImageFolder, ImageFolderOptions, Interpolation,
-    image_dataset_from_directory, read_image,
+    ColorMode, DecodeLimits, ImageFolder, ImageFolderOptions, image_dataset_from_directory,
+    read_frames, read_image,
 };
 pub use folders::{
     FolderLabels, FolderOptions, LabelMode, OnError, Part, Skipped, TextFolder, TextFolderOptions,
@@ -86,6 +86,7 @@ pub use text::{
     Vocabulary, VocabularyOptions, WhitespaceTokenizer, WordTokenizer, pad_sequences,
 };
 pub use transform::{Lambda, SampleKey, Transform};
+pub use vision::Interpolation;
 #[cfg(feature = "wav")]
 pub use wav::{Wav, read_wav};
 pub use wrappers::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradus_autodiff::Tensor;
-use gradus_data::{Dataset, Loader};
+use gradus_data::{Dataset, Loader, Transform};
 use gradus_tensor::{Device, Error, Result};
 
 use crate::checkpoint::Position;
@@ -14,9 +14,13 @@ pub(crate) struct Feed {
     pub(crate) data: Arc<dyn Dataset>,
     pub(crate) device: Device,
     pub(crate) batch_size: usize,
-    pub(crate) shuffle: Option<u64>,
+    pub(crate) shuffle: bool,
+    /// Of the orders and the transforms.
+    pub(crate) seed: u64,
+    pub(crate) transforms: Vec<Arc<dyn Transform>>,
     pub(crate) drop_last: bool,
     pub(crate) prefetch: usize,
+    pub(crate) workers: usize,
     /// Batches per epoch, unless they are a pass.
     pub(crate) steps: Option<usize>,
     /// Batches per step of the optimizer.
@@ -71,8 +75,9 @@ impl Feed {
 
     fn loader(&self) -> Loader<Tensor> {
         let loader = Loader::new(&self.data).batch_size(self.batch_size).drop_last(self.drop_last);
-        let loader = loader.prefetch(self.prefetch).to(&self.device);
-        if let Some(seed) = self.shuffle { loader.shuffle(seed) } else { loader }
+        let loader = loader.prefetch(self.prefetch).num_workers(self.workers).to(&self.device);
+        let loader = if self.shuffle { loader.shuffle(self.seed) } else { loader.seed(self.seed) };
+        self.transforms.iter().cloned().fold(loader, Loader::transform)
     }
 
     /// Samples of a batch of the sequence of passes.
@@ -108,9 +113,12 @@ mod tests {
             data: Arc::new(TensorDataset::new(vec![x]).expect("data")),
             device: Device::cpu(),
             batch_size: 2,
-            shuffle: None,
+            shuffle: false,
+            seed: 0,
+            transforms: Vec::new(),
             drop_last: false,
             prefetch: 0,
+            workers: 1,
             steps,
             accumulate,
         }

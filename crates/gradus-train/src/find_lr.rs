@@ -101,9 +101,12 @@ impl<L: Learner> Trainer<L> {
             data: weighted(OP, Arc::new(data.clone()), options.sample_weight)?,
             device,
             batch_size: options.batch_size,
-            shuffle: options.shuffle.then_some(options.seed),
+            shuffle: options.shuffle,
+            seed: options.seed,
+            transforms: Vec::new(),
             drop_last: false,
             prefetch: 0,
+            workers: 0,
             // As many batches as the finder wants.
             steps: Some(usize::MAX),
             accumulate: 1,

@@ -67,9 +67,12 @@ impl<L: Learner> Trainer<L> {
             data: train,
             device: device.clone(),
             batch_size: options.batch_size,
-            shuffle: options.shuffle.then_some(options.seed),
+            shuffle: options.shuffle,
+            seed: options.seed,
+            transforms: options.transforms,
             drop_last: options.drop_last,
             prefetch: options.prefetch,
+            workers: options.num_workers,
             steps: options.steps_per_epoch,
             accumulate: options.accumulate,
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gradus_data::Dataset;
+use gradus_data::{Dataset, Transform};
 
 use crate::callback::Callback;
 
@@ -76,8 +76,11 @@ pub struct FitOptions<'a> {
     pub accumulate: usize,
     /// Whether each epoch has a random order of its own.
     pub shuffle: bool,
-    /// What the orders depend on, together with the epoch's number.
+    /// What the orders and the transforms depend on, together with the epoch's number.
     pub seed: u64,
+    /// Changes of training batches, one after the other, on the threads that fetch them; see
+    /// [`FitOptions::transform`].
+    pub transforms: Vec<Arc<dyn Transform>>,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
     /// Weights of the classes `0..` in the loss of training batches; classes beyond the last one
@@ -87,8 +90,11 @@ pub struct FitOptions<'a> {
     pub sample_weight: Vec<f32>,
     /// Number of the first epoch, from 0: an earlier training goes on.
     pub initial_epoch: usize,
-    /// Batches fetched ahead on a thread of their own.
+    /// Batches fetched ahead of the training; 0 fetches each when it is its turn.
     pub prefetch: usize,
+    /// Threads that fetch and transform. More pay off where samples are decoded or augmented; the
+    /// batches stay the same.
+    pub num_workers: usize,
     /// A checkpoint to go on from; see [`Trainer::save`](crate::Trainer::save).
     pub resume: Option<PathBuf>,
     /// What is shown.
@@ -110,15 +116,38 @@ impl Default for FitOptions<'_> {
             accumulate: 1,
             shuffle: true,
             seed: 0,
+            transforms: Vec::new(),
             drop_last: false,
             class_weight: Vec::new(),
             sample_weight: Vec::new(),
             initial_epoch: 0,
             prefetch: 2,
+            num_workers: 1,
             resume: None,
             verbose: Verbose::default(),
             callbacks: Vec::new(),
         }
+    }
+}
+
+impl FitOptions<'_> {
+    /// Changes training batches by `transform` after those given before: what a loader's
+    /// [`transform`](gradus_data::Loader::transform) does. Validation data stays as it is.
+    ///
+    /// What a random transform makes of a sample depends on `seed`, the number of the pass over the
+    /// data and the sample alone: neither on `num_workers` nor on where a training was resumed.
+    ///
+    /// ```
+    /// use gradus_data::vision::RandomHorizontalFlip;
+    /// use gradus_train::FitOptions;
+    /// let options = FitOptions { epochs: 3, num_workers: 2, ..Default::default() }
+    ///     .transform(RandomHorizontalFlip::default());
+    /// assert_eq!(options.transforms.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn transform(mut self, transform: impl Transform + 'static) -> Self {
+        self.transforms.push(Arc::new(transform));
+        self
     }
 }
 

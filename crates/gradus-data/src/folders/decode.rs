@@ -85,19 +85,29 @@ pub(super) fn decode(path: &Path, color_mode: ColorMode, limits: DecodeLimits) -
     if reader.format().is_none() {
         return Err(bad("the content is no JPEG, PNG, BMP or GIF".into()));
     }
+    reader.limits(bounds(limits));
+    let image = reader.decode().map_err(|error| bad(error.to_string()))?;
+    Ok(pixels(image, color_mode))
+}
+
+/// What decoders are held to.
+pub(super) fn bounds(limits: DecodeLimits) -> Limits {
     let mut bounds = Limits::no_limits();
     bounds.max_image_width = Some(limits.max_side);
     bounds.max_image_height = Some(limits.max_side);
     bounds.max_alloc = Some(limits.max_bytes);
-    reader.limits(bounds);
-    let image = reader.decode().map_err(|error| bad(error.to_string()))?;
+    bounds
+}
+
+/// A decoded picture in the colours asked for.
+pub(super) fn pixels(image: DynamicImage, color_mode: ColorMode) -> Picture {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels = match color_mode {
         ColorMode::Rgb => image.into_rgb8().into_raw(),
         ColorMode::Rgba => image.into_rgba8().into_raw(),
         ColorMode::Grayscale => grey(image),
     };
-    Ok(Picture { width, height, channels: color_mode.channels(), pixels })
+    Picture { width, height, channels: color_mode.channels(), pixels }
 }
 
 /// The weights of ITU-R BT.601 in 65,536ths, rounded as PIL does.

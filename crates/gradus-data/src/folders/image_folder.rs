@@ -9,9 +9,10 @@ use gradus_tensor::{Array, CpuBuffer, DType, Error, Layout, Result, Shape, Stora
 use super::decode::decode;
 use super::index::Index;
 use super::resize::{Window, resize};
-use super::{ColorMode, DecodeLimits, FolderOptions, Interpolation, Part, Skipped};
+use super::{ColorMode, DecodeLimits, FolderOptions, Part, Skipped};
 use crate::dataset::Dataset;
 use crate::loader::Loader;
+use crate::vision::Interpolation;
 
 const OP: &str = "image_folder";
 /// The endings that Keras takes.
@@ -27,7 +28,8 @@ pub struct ImageFolderOptions {
     pub color_mode: ColorMode,
     /// Height and width of the pictures.
     pub image_size: (usize, usize),
-    /// How pixels of another size are computed.
+    /// How pixels of another size are computed, with Keras' conventions: pixel centres at halves for
+    /// the nearest pixel, too, Keys' kernel with a = -0.5, float32 until the end.
     pub interpolation: Interpolation,
     /// Whether a pixel of a smaller picture is made of all that it covers, as torchvision does;
     /// Keras does not.

@@ -5,6 +5,8 @@ mod audio_folder;
 #[cfg(feature = "image")]
 mod decode;
 #[cfg(feature = "image")]
+mod frames;
+#[cfg(feature = "image")]
 mod image_folder;
 mod index;
 mod options;
@@ -17,9 +19,9 @@ pub use audio_folder::{AudioFolder, AudioFolderOptions};
 #[cfg(feature = "image")]
 pub use decode::{ColorMode, DecodeLimits, read_image};
 #[cfg(feature = "image")]
+pub use frames::read_frames;
+#[cfg(feature = "image")]
 pub use image_folder::{ImageFolder, ImageFolderOptions, image_dataset_from_directory};
 pub use index::Skipped;
 pub use options::{FolderLabels, FolderOptions, LabelMode, OnError, Part};
-#[cfg(feature = "image")]
-pub use resize::Interpolation;
 pub use text_folder::{TextFolder, TextFolderOptions, text_dataset_from_directory};

@@ -1,24 +1,9 @@
 //! Pictures in another size, as planes of bytes.
 
 use super::decode::Picture;
-
-/// Keys' cubic kernel with the parameter of PIL and TensorFlow.
-const CUBIC: f64 = -0.5;
-
-/// How pixels of another size are computed. Pixel centres are at halves, as in torchvision, PIL and
-/// TensorFlow 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Interpolation {
-    /// The pixel that is there.
-    Nearest,
-    /// Between two by two pixels.
-    #[default]
-    Bilinear,
-    /// Between four by four pixels; Keys' kernel, a = −0.5.
-    Bicubic,
-    /// The mean of what a pixel covers.
-    Area,
-}
+#[cfg(target_arch = "x86_64")]
+use crate::vision::simd::has_avx2;
+use crate::vision::{ImageSize, Interpolation, View, keras_resize};
 
 /// The part of a picture that is used: its first column and row, its width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,100 +29,6 @@ impl Window {
     }
 }
 
-/// What each place of a line is made of: neighbours from a start on, with their weights.
-struct Taps {
-    starts: Vec<usize>,
-    /// `count` weights for each place.
-    weights: Vec<f32>,
-    count: usize,
-}
-
-impl Taps {
-    /// Places of a line of `to` pixels, made of the `from` pixels that start at `offset`.
-    fn new(
-        offset: usize,
-        from: usize,
-        to: usize,
-        interpolation: Interpolation,
-        antialias: bool,
-    ) -> Self {
-        let scale = from as f64 / to as f64;
-        let places: Vec<(usize, Vec<f64>)> = (0..to)
-            .map(|place| match interpolation {
-                Interpolation::Nearest => {
-                    let at = ((place as f64 + 0.5) * scale) as usize;
-                    (at.min(from - 1), vec![1.0])
-                }
-                Interpolation::Area => covered(place, scale, from),
-                Interpolation::Bilinear => {
-                    let stretch = if antialias { scale.max(1.0) } else { 1.0 };
-                    around(place, scale, from, stretch, 1.0, |x| (1.0 - x).max(0.0))
-                }
-                Interpolation::Bicubic => {
-                    let stretch = if antialias { scale.max(1.0) } else { 1.0 };
-                    around(place, scale, from, stretch, 2.0, cubic)
-                }
-            })
-            .collect();
-        let count = places.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
-        let (mut starts, mut all) = (Vec::with_capacity(to), Vec::with_capacity(to * count));
-        for (start, weights) in places {
-            // Missing neighbours are put in front, so that none lies outside the line.
-            let start_all = start.min(from - count.min(from));
-            let sum: f64 = weights.iter().sum();
-            let mut padded = vec![0.0f32; count];
-            for (at, weight) in weights.iter().enumerate() {
-                padded[start - start_all + at] = (weight / sum) as f32;
-            }
-            starts.push(offset + start_all);
-            all.extend(padded);
-        }
-        Taps { starts, weights: all, count }
-    }
-
-    fn weights(&self, place: usize) -> &[f32] {
-        &self.weights[place * self.count..][..self.count]
-    }
-}
-
-/// The pixels that a kernel of `support` pixels, stretched, reaches from the centre of a place.
-fn around(
-    place: usize,
-    scale: f64,
-    from: usize,
-    stretch: f64,
-    support: f64,
-    kernel: impl Fn(f64) -> f64,
-) -> (usize, Vec<f64>) {
-    let center = (place as f64 + 0.5) * scale;
-    let reach = support * stretch;
-    let start = ((center - reach + 0.5).max(0.0) as usize).min(from - 1);
-    let end = ((center + reach + 0.5) as usize).clamp(start + 1, from);
-    let weight = |at: usize| kernel(((at as f64 + 0.5 - center) / stretch).abs());
-    let weights: Vec<f64> = (start..end).map(weight).collect();
-    if weights.iter().sum::<f64>() == 0.0 { (start, vec![1.0]) } else { (start, weights) }
-}
-
-/// The pixels that a place covers, by how much of each.
-fn covered(place: usize, scale: f64, from: usize) -> (usize, Vec<f64>) {
-    let (low, high) = (place as f64 * scale, (place + 1) as f64 * scale);
-    let start = (low.floor() as usize).min(from - 1);
-    let end = (high.ceil() as usize).clamp(start + 1, from);
-    let part = |at: usize| (high.min((at + 1) as f64) - low.max(at as f64)).max(0.0);
-    let weights: Vec<f64> = (start..end).map(part).collect();
-    if weights.iter().sum::<f64>() == 0.0 { (start, vec![1.0]) } else { (start, weights) }
-}
-
-fn cubic(x: f64) -> f64 {
-    if x < 1.0 {
-        ((CUBIC + 2.0) * x - (CUBIC + 3.0)) * x * x + 1.0
-    } else if x < 2.0 {
-        CUBIC * (((x - 5.0) * x + 8.0) * x - 4.0)
-    } else {
-        0.0
-    }
-}
-
 /// Writes the window of a picture into `planes`, `[channels, height, width]`.
 pub(super) fn resize(
     picture: &Picture,
@@ -147,39 +38,25 @@ pub(super) fn resize(
     antialias: bool,
     planes: &mut [u8],
 ) {
+    if (window.width, window.height) == (width, height) {
+        return cut(picture, window, planes);
+    }
+    let (channels, height_of, width_of) = (picture.channels, window.height, window.width);
+    let mut whole = vec![0; channels * height_of * width_of];
+    cut(picture, window, &mut whole);
+    let size = ImageSize { channels, height: height_of, width: width_of };
+    let view = View { data: &whole, size };
+    keras_resize(view, [height, width], interpolation, antialias, planes);
+}
+
+/// The window as planes.
+fn cut(picture: &Picture, window: Window, planes: &mut [u8]) {
     let channels = picture.channels;
     let line = picture.width * channels;
-    let plane = height * width;
-    if (window.width, window.height) == (width, height) {
-        for y in 0..height {
-            let start = (window.y + y) * line + window.x * channels;
-            let row = &picture.pixels[start..][..width * channels];
-            divide(row, channels, planes, plane, y * width);
-        }
-        return;
-    }
-    let across = Taps::new(window.x, window.width, width, interpolation, antialias);
-    let down = Taps::new(window.y, window.height, height, interpolation, antialias);
-    // Rows in their new width, as planes one after the other; made when first needed.
-    let mut rows: Vec<Option<Vec<f32>>> = vec![None; picture.height];
-    let mut sum = vec![0.0f32; width * channels];
-    for y in 0..height {
-        sum.fill(0.0);
-        let weights = down.weights(y).iter().enumerate();
-        for (at, &weight) in weights.filter(|(_, weight)| **weight != 0.0) {
-            let source = down.starts[y] + at;
-            let row = rows[source].get_or_insert_with(|| {
-                narrowed(&picture.pixels[source * line..][..line], channels, &across, width)
-            });
-            sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * *value);
-        }
-        for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
-            let from = &sum[channel * width..][..width];
-            let to = &mut to[y * width..][..width];
-            // The cast keeps within 0 to 255.
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to = (from + 0.5) as u8);
-        }
-        rows[..down.starts[y]].iter_mut().for_each(|row| *row = None);
+    for y in 0..window.height {
+        let start = (window.y + y) * line + window.x * channels;
+        let row = &picture.pixels[start..][..window.width * channels];
+        divide(row, channels, planes, window.height * window.width, y * window.width);
     }
 }
 
@@ -187,15 +64,10 @@ pub(super) fn resize(
 fn divide(row: &[u8], channels: usize, planes: &mut [u8], plane: usize, at: usize) {
     let width = row.len() / channels;
     if channels == 3 {
-        // One pass over the pixels: three with a stride take as long as a tenth of decoding.
         let (red, rest) = planes.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        let (red, green) = (&mut red[at..][..width], &mut green[at..][..width]);
-        let planes = red.iter_mut().zip(green).zip(&mut blue[at..][..width]);
-        for (((red, green), blue), pixel) in planes.zip(row.chunks_exact(3)) {
-            (*red, *green, *blue) = (pixel[0], pixel[1], pixel[2]);
-        }
-        return;
+        let planes = [red, green, blue].map(|plane| &mut plane[at..][..width]);
+        return divide_rgb(row, planes);
     }
     for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
         let from = row[channel..].iter().step_by(channels);
@@ -203,19 +75,59 @@ fn divide(row: &[u8], channels: usize, planes: &mut [u8], plane: usize, at: usiz
     }
 }
 
-fn narrowed(pixels: &[u8], channels: usize, taps: &Taps, width: usize) -> Vec<f32> {
-    let mut row = vec![0.0; width * channels];
-    for x in 0..width {
-        let weights = taps.weights(x);
-        let from = &pixels[taps.starts[x] * channels..];
-        for channel in 0..channels {
-            let values = from[channel..].iter().step_by(channels);
-            row[channel * width + x] =
-                values.zip(weights).map(|(&value, weight)| f32::from(value) * weight).sum();
+/// One pass over the pixels, sixteen at a time where the processor can pass bytes around.
+fn divide_rgb(row: &[u8], planes: [&mut [u8]; 3]) {
+    let [red, green, blue] = planes;
+    let width = red.len();
+    let (green, blue, row) = (&mut green[..width], &mut blue[..width], &row[..3 * width]);
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has these instructions.
+        done = unsafe { shuffled(row, [&mut *red, &mut *green, &mut *blue]) };
+    }
+    for k in done..width {
+        red[k] = row[3 * k];
+        green[k] = row[3 * k + 1];
+        blue[k] = row[3 * k + 2];
+    }
+}
+
+/// As many whole groups of sixteen pixels as there are; returns how many pixels that is.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn shuffled(row: &[u8], planes: [&mut [u8]; 3]) -> usize {
+    use std::arch::x86_64::{_mm_loadu_si128, _mm_or_si128, _mm_shuffle_epi8, _mm_storeu_si128};
+    let groups = planes[0].len() / 16;
+    for (channel, plane) in planes.into_iter().enumerate() {
+        let masks: [[u8; 16]; 3] = std::array::from_fn(|part| TAKE[channel][part]);
+        for (from, to) in row.chunks_exact(48).zip(plane.chunks_exact_mut(16)) {
+            // SAFETY: 48 bytes are read, 16 written, and a mask has 16.
+            unsafe {
+                let part = |k: usize| {
+                    let bytes = _mm_loadu_si128(from[16 * k..][..16].as_ptr().cast());
+                    _mm_shuffle_epi8(bytes, _mm_loadu_si128(masks[k].as_ptr().cast()))
+                };
+                let all = _mm_or_si128(_mm_or_si128(part(0), part(1)), part(2));
+                _mm_storeu_si128(to.as_mut_ptr().cast(), all);
+            }
         }
     }
-    row
+    groups * 16
 }
+
+/// For each channel and each third of sixteen pixels: which of its bytes comes to which place;
+/// 128 for none of them.
+#[cfg(target_arch = "x86_64")]
+const TAKE: [[[u8; 16]; 3]; 3] = {
+    let mut take = [[[128; 16]; 3]; 3];
+    let mut at = 0;
+    while at < 48 {
+        take[at % 3][at / 16][at / 3] = (at % 16) as u8;
+        at += 1;
+    }
+    take
+};
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +153,20 @@ mod tests {
         assert_eq!(line(&pixels, 3, Interpolation::Bicubic, true), [22, 100, 178]);
         assert_eq!(line(&[0, 100], 4, Interpolation::Bilinear, false), [0, 25, 75, 100]);
         assert_eq!(line(&[10, 20], 4, Interpolation::Area, false), [10, 10, 20, 20]);
+    }
+
+    #[test]
+    fn every_pixel_finds_its_plane() {
+        for width in [1, 15, 16, 17, 48, 61] {
+            let row: Vec<u8> = (0..3 * width).map(|i| i as u8).collect();
+            let mut planes = vec![255; 3 * (width + 2)];
+            divide(&row, 3, &mut planes, width + 2, 1);
+            for (channel, plane) in planes.chunks(width + 2).enumerate() {
+                let expected = (0..width).map(|k| (3 * k + channel) as u8);
+                let expected: Vec<u8> = [255].into_iter().chain(expected).chain([255]).collect();
+                assert_eq!(plane, expected, "{width} pixels, channel {channel}");
+            }
+        }
     }
 
     #[test]

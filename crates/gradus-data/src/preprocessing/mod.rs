@@ -5,6 +5,7 @@ mod imputer;
 mod label;
 mod matrix;
 mod min_max;
+mod normal;
 mod normalization;
 mod one_hot;
 mod ordinal;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Saved;
 use super::matrix::{Matrix, fitted, quantile, without_zeros};
+use super::normal::normal_quantile;
 
 const OP: &str = "robust_scaler";
 
@@ -27,6 +28,9 @@ pub struct RobustScaler {
     with_centering: bool,
     with_scaling: bool,
     quantile_range: (f64, f64),
+    /// Absent in files of earlier versions.
+    #[serde(default)]
+    unit_variance: bool,
     state: Option<State>,
 }
 
@@ -43,6 +47,7 @@ impl Default for RobustScaler {
             with_centering: true,
             with_scaling: true,
             quantile_range: (25.0, 75.0),
+            unit_variance: false,
             state: None,
         }
     }
@@ -71,16 +76,41 @@ impl RobustScaler {
         RobustScaler { quantile_range: (low, high), ..self }
     }
 
+    /// Whether normally distributed features get variance 1: the range between the quantiles is
+    /// divided by that of the standard normal distribution.
+    ///
+    /// ```
+    /// use gradus_data::RobustScaler;
+    /// use gradus_tensor::Array;
+    /// let x = Array::from_vec(vec![1.0f64, 2.0, 3.0, 4.0, 1000.0], [5, 1])?;
+    /// let y = RobustScaler::default().unit_variance(true).fit_transform(&x)?;
+    /// assert!((y.to_vec::<f64>()?[3] - 0.5 * 1.348_979_500_392).abs() < 1e-9);
+    /// # Ok::<(), gradus_tensor::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unit_variance(self, unit_variance: bool) -> Self {
+        RobustScaler { unit_variance, ..self }
+    }
+
     /// Measures `x` `[N, D]`.
     ///
     /// # Errors
     /// `Kind::Shape` for another rank; `Kind::Argument` for a feature without a value or with an
-    /// infinite one, or quantiles outside `0..=100` or out of order.
+    /// infinite one, or quantiles outside `0..=100` or out of order, or for variance 1 no range
+    /// between them.
     pub fn fit(&mut self, x: &Array) -> Result<()> {
         let (low, high) = self.quantile_range;
         if !(0.0 <= low && low <= high && high <= 100.0) {
             let value = format!("{low} to {high}");
             return Err(Error::argument(OP, "quantile_range", value, "two ascending per cent"));
+        }
+        let normal = match self.unit_variance {
+            true => normal_quantile(high / 100.0) - normal_quantile(low / 100.0),
+            false => 1.0,
+        };
+        if !(normal > 0.0 && normal.is_finite()) {
+            let (value, expected) = (format!("{low} to {high}"), "above 0, below 100, and a range");
+            return Err(Error::argument(OP, "quantile_range", value, expected));
         }
         let x = Matrix::read(OP, x)?;
         let center = x.each_column(OP, |column| quantile(&sorted(column), 0.5))?;
@@ -89,6 +119,7 @@ impl RobustScaler {
             quantile(&column, high / 100.0) - quantile(&column, low / 100.0)
         })?;
         without_zeros(&mut scale);
+        scale.iter_mut().for_each(|scale| *scale /= normal);
         self.state = Some(State { center, scale });
         Ok(())
     }

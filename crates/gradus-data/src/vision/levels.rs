@@ -1,7 +1,8 @@
 //! Levels: every channel through a table that its own values give.
 
-use super::color::{TO_BYTE, TO_FLOAT, look_up};
+use super::color::{TO_BYTE, TO_FLOAT, each, look_up};
 use super::picture::{Pixel, View};
+use super::simd::vectorised;
 
 /// How the table is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,25 +29,38 @@ impl Levels {
 }
 
 fn stretch<T: Pixel>(x: &[T], out: &mut [T]) {
-    let (mut least, mut most) = (x[0].read(), x[0].read());
-    for v in x {
-        let v = v.read();
-        least = if v < least { v } else { least };
-        most = if v > most { v } else { most };
-    }
+    let (least, most) = ends(x);
+    let (least, most) = (least.read(), most.read());
     let (low, step) = if least == most {
         (0.0, 1.0)
     } else {
         (least, (most - least) * (1.0 / f64::from(T::MAX)) as f32)
     };
-    let level = |v: f32| T::cut((v - low) / step);
-    if T::IS_BYTE {
-        let table: [T; 256] = std::array::from_fn(|v| level(v as f32));
-        look_up(bytemuck::cast_slice(x), &table, out);
-    } else {
-        for (out, v) in out.iter_mut().zip(x) {
-            *out = level(v.read());
+    each(x, out, |v| T::cut((v - low) / step));
+}
+
+vectorised! {
+    /// The darkest and the brightest pixel.
+    fn ends<T: Pixel>(x: &[T]) -> (T, T) {
+        const LANES: usize = 32;
+        let (mut least, mut most) = ([x[0]; LANES], [x[0]; LANES]);
+        let add = |least: &mut [T; LANES], most: &mut [T; LANES], x: &[T]| {
+            for ((least, most), &v) in least.iter_mut().zip(most).zip(x) {
+                *least = if v < *least { v } else { *least };
+                *most = if v > *most { v } else { *most };
+            }
+        };
+        let mut runs = x.chunks_exact(LANES);
+        for run in runs.by_ref() {
+            add(&mut least, &mut most, run);
         }
+        add(&mut least, &mut most, runs.remainder());
+        let (mut low, mut high) = (least[0], most[0]);
+        for (&v, &w) in least.iter().zip(&most) {
+            low = if v < low { v } else { low };
+            high = if w > high { w } else { high };
+        }
+        (low, high)
     }
 }
 

@@ -23,6 +23,7 @@
 //! ```
 
 mod augment;
+mod bilinear;
 mod canny;
 mod color;
 mod convert;
@@ -44,11 +45,12 @@ mod picture;
 pub mod pixels;
 mod place;
 mod policy;
+mod preview;
 mod resize;
 mod run;
 #[cfg(feature = "gpu")]
 mod run_gpu;
-mod simd;
+pub(crate) mod simd;
 mod step;
 mod transforms;
 mod warp;
@@ -61,7 +63,12 @@ pub use geometry::{GeometryOptions, PadOptions, PaddingMode};
 pub use local::Mesh;
 pub use mix::{CutMix, MixUp};
 pub use picture::ImageSize;
+#[cfg(feature = "image")]
+pub(crate) use picture::View;
 pub use policy::{RandAugment, TrivialAugmentWide};
+pub use preview::terminal_preview;
+#[cfg(feature = "image")]
+pub(crate) use resize::keras::resize as keras_resize;
 pub use resize::{Interpolation, ResizeOptions, Side};
 pub use transforms::*;
 pub use warp::{Fill, FillMode};

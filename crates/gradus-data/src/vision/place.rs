@@ -1,5 +1,7 @@
 //! Pixels that move by whole places: crops, padding, flips, quarter turns.
 
+use std::ops::Range;
+
 use gradus_kernels::{Value, Warp, WarpBorder, WarpMap, WarpMode, warp};
 use gradus_tensor::Result;
 use smallvec::{SmallVec, smallvec};
@@ -137,9 +139,8 @@ impl Place {
         // Columns that lie inside are a run; the others are looked up.
         let outside = usize::try_from(-self.left).unwrap_or(0).min(self.width);
         let end = (w as i64 - self.left).clamp(outside as i64, self.width as i64) as usize;
-        let columns: Vec<Option<usize>> = (0..self.width)
-            .map(|j| if (outside..end).contains(&j) { None } else { self.source(j, w, true) })
-            .collect();
+        let around: Vec<(usize, Option<usize>)> =
+            (0..outside).chain(end..self.width).map(|j| (j, self.source(j, w, true))).collect();
         let from = usize::try_from(self.left).unwrap_or(0);
         for c in 0..x.size.channels {
             let channel = x.channel(c);
@@ -149,6 +150,13 @@ impl Place {
             };
             let fill = if T::IS_BYTE { T::cut(fill) } else { T::rounded(fill) };
             let out = &mut out[c * self.height * self.width..][..self.height * self.width];
+            let inside = self.top >= 0 && self.top as usize + self.height <= h;
+            let whole = inside && around.is_empty() && self.width > 0;
+            if whole && self.mirrored && !self.upside_down {
+                let columns = w - from - self.width..w - from;
+                reversed_rows(&channel[self.top as usize * w..], w, columns, out);
+                continue;
+            }
             for i in 0..self.height {
                 let out = &mut out[i * self.width..][..self.width];
                 let Some(row) = self.source(i, h, false) else {
@@ -156,8 +164,8 @@ impl Place {
                     continue;
                 };
                 let row = &channel[row * w..][..w];
-                for j in (0..outside).chain(end..self.width) {
-                    out[j] = columns[j].map_or(fill, |at| row[at]);
+                for &(j, at) in &around {
+                    out[j] = at.map_or(fill, |at| row[at]);
                 }
                 let run = end - outside;
                 if run == 0 {
@@ -212,20 +220,39 @@ pub(crate) fn on_device(x: &Value, size: ImageSize, steps: &[&Place]) -> Result<
     warp(x, &maps, None, &how)
 }
 
+/// One line backwards. From both ends at once: a processor takes a load for one of what was just
+/// stored at the same place of another page, and waits, and images lie on whole pages.
+#[inline(always)]
+fn backwards<T: Pixel>(mut from: &[T], mut to: &mut [T]) {
+    /// Turned round as a whole, which the compiler makes shuffles of.
+    const BLOCK: usize = 32;
+    while let Some((first, rest)) = from.split_first_chunk::<BLOCK>()
+        && let Some((rest, last)) = rest.split_last_chunk::<BLOCK>()
+    {
+        let (to_first, to_rest) = to.split_at_mut(BLOCK);
+        let (to_rest, to_last) = to_rest.split_at_mut(rest.len());
+        let (mut head, mut tail) = (*last, *first);
+        head.reverse();
+        tail.reverse();
+        to_first.copy_from_slice(&head);
+        to_last.copy_from_slice(&tail);
+        (from, to) = (rest, to_rest);
+    }
+    for (to, &from) in to.iter_mut().zip(from.iter().rev()) {
+        *to = from;
+    }
+}
+
 vectorised! {
     fn reversed<T: Pixel>(from: &[T], to: &mut [T]) {
-        /// Turned round as a whole, which the compiler makes shuffles of.
-        const BLOCK: usize = 32;
-        let mut blocks = to.chunks_exact_mut(BLOCK);
-        let mut rest = from.rchunks_exact(BLOCK);
-        for (to, from) in blocks.by_ref().zip(rest.by_ref()) {
-            for k in 0..BLOCK {
-                to[k] = from[BLOCK - 1 - k];
-            }
-        }
-        let rest = rest.remainder().iter().rev();
-        for (to, &from) in blocks.into_remainder().iter_mut().zip(rest) {
-            *to = from;
+        backwards(from, to);
+    }
+
+    /// These columns of as many rows as there are results, each row backwards.
+    fn reversed_rows<T: Pixel>(x: &[T], width: usize, columns: Range<usize>, out: &mut [T]) {
+        let rows = x.chunks_exact(width);
+        for (out, x) in out.chunks_exact_mut(columns.len()).zip(rows) {
+            backwards(&x[columns.clone()], out);
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Resizing. Bytes are resized with torchvision's arithmetic on the CPU, which is Pillow's: weights
 //! of 16 bits, and bytes again between the two directions. On a device the weights are float32, so
-//! bytes may differ by a level in each direction.
+//! bytes may differ by a level in each direction. Folders of pictures have Keras' conventions.
+
+#[cfg(feature = "image")]
+pub(crate) mod keras;
+mod taps;
 
 use gradus_kernels::{Bands, Filter, Sampling, Unary, Value, resample};
 use gradus_tensor::{DType, Error, Result};
 
+use self::taps::{Taps, separable};
 use super::picture::{ImageSize, Pixel, View};
-use super::simd::vectorised;
 
 /// How the pixels of a resized image are made.
 ///
@@ -22,14 +26,14 @@ use super::simd::vectorised;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interpolation {
-    /// The pixel at the floored position.
+    /// The pixel at the floored position; in folders of pictures the nearest, as in Keras.
     Nearest,
     /// The nearest pixel, as in Pillow.
     NearestExact,
     /// Straight lines.
     #[default]
     Bilinear,
-    /// Keys' cubic.
+    /// Keys' cubic: a = -0.5 with antialiasing and in folders of pictures, else -0.75.
     Bicubic,
     /// The mean of the pixels that a result covers; for resizing only. PyTorch's `area`.
     Area,
@@ -204,177 +208,4 @@ fn shorter(op: &'static str, s: ImageSize, to: usize, most: Option<usize>) -> Re
         }
     }
     Ok(if s.width <= s.height { [new_long, new_short] } else { [new_short, new_long] })
-}
-
-/// Weights of a direction, for floats or as integers for bytes.
-struct Taps {
-    starts: Vec<(usize, usize)>,
-    floats: Vec<f32>,
-    integers: Vec<i32>,
-    /// Binary digits of the integers' fraction.
-    bits: u32,
-    /// Every result is the pixel at its place.
-    still: bool,
-    /// The integers again, padded to equally many for every result.
-    even: Option<Even>,
-}
-
-/// Rows of `width` weights each, which loops of fixed length walk.
-struct Even {
-    width: usize,
-    starts: Vec<usize>,
-    weights: Vec<i16>,
-}
-
-impl Taps {
-    fn of(bands: &Bands, bytes: bool) -> Self {
-        let mut taps = Taps {
-            starts: Vec::with_capacity(bands.output()),
-            floats: Vec::new(),
-            integers: Vec::new(),
-            bits: 0,
-            still: bands.is_identity(),
-            even: None,
-        };
-        let mut weights = Vec::new();
-        for i in 0..bands.output() {
-            let (start, row) = bands.row(i);
-            taps.starts.push((start, weights.len()));
-            weights.extend_from_slice(row);
-        }
-        taps.starts.push((0, weights.len()));
-        if bytes {
-            // As many digits as leave the largest weight below 2^15: PyTorch's rule.
-            let largest = weights.iter().copied().fold(0.0, f64::max);
-            while taps.bits < 22 && 0.5 + largest * f64::from(1u32 << (taps.bits + 1)) < 32768.0 {
-                taps.bits += 1;
-            }
-            let one = f64::from(1u32 << taps.bits);
-            taps.integers =
-                weights.iter().map(|w| (w * one + 0.5f64.copysign(*w)) as i32).collect();
-            taps.even = taps.evened(bands.input());
-        } else {
-            taps.floats = weights.iter().map(|&w| w as f32).collect();
-        }
-        taps
-    }
-
-    /// Weights in rows of 2, 4 or 8, where that many elements exist and suffice.
-    fn evened(&self, input: usize) -> Option<Even> {
-        let most = (0..self.len()).map(|i| self.row(i).1.len()).max()?;
-        let width = [2, 4, 8].into_iter().find(|&width| width >= most && width <= input)?;
-        let mut even = Even { width, starts: Vec::new(), weights: vec![0; self.len() * width] };
-        for (i, to) in even.weights.chunks_exact_mut(width).enumerate() {
-            let (start, range) = self.row(i);
-            let first = start.min(input - width);
-            even.starts.push(first);
-            for (to, &w) in to[start - first..].iter_mut().zip(&self.integers[range]) {
-                *to = i16::try_from(w).ok()?;
-            }
-        }
-        Some(even)
-    }
-
-    fn len(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    /// Where row `i` starts, and which weights are its own.
-    #[inline(always)]
-    fn row(&self, i: usize) -> (usize, std::ops::Range<usize>) {
-        (self.starts[i].0, self.starts[i].1..self.starts[i + 1].1)
-    }
-}
-
-/// Columns first, and only in the rows that are needed, then rows.
-fn separable<T: Pixel>(x: View<'_, T>, rows: &Taps, columns: &Taps, out: &mut [T]) {
-    let ImageSize { height, width, .. } = x.size;
-    let (oh, ow) = (rows.len(), columns.len());
-    let mut middle = vec![T::cut(0.0); height * ow];
-    for c in 0..x.size.channels {
-        let channel = x.channel(c);
-        let out = &mut out[c * oh * ow..][..oh * ow];
-        if columns.still {
-            down(channel, width, rows, out);
-        } else if rows.still {
-            across(channel, width, columns, out);
-        } else {
-            across(channel, width, columns, &mut middle);
-            down(&middle, ow, rows, out);
-        }
-    }
-}
-
-/// Rows of bytes with `K` weights a result.
-#[inline(always)]
-fn across_even<T: Pixel, const K: usize>(x: &[T], size: [usize; 2], taps: &Taps, out: &mut [T]) {
-    let Some(even) = &taps.even else { return };
-    let half = 1i32 << taps.bits >> 1;
-    for (x, out) in x.chunks_exact(size[0]).zip(out.chunks_exact_mut(size[1])) {
-        let rows = even.starts.iter().zip(even.weights.chunks_exact(K));
-        for (out, (&start, weights)) in out.iter_mut().zip(rows) {
-            let x = &x[start..start + K];
-            let mut sum = half;
-            for (x, &w) in x.iter().zip(weights) {
-                sum += x.integer() * i32::from(w);
-            }
-            *out = T::of_integer((sum >> taps.bits).clamp(0, 255));
-        }
-    }
-}
-
-vectorised! {
-    fn across<T: Pixel>(x: &[T], width: usize, taps: &Taps, out: &mut [T]) {
-        let half = 1i32 << taps.bits >> 1;
-        let size = [width, taps.len()];
-        match taps.even.as_ref().map(|even| even.width) {
-            Some(2) => return across_even::<T, 2>(x, size, taps, out),
-            Some(4) => return across_even::<T, 4>(x, size, taps, out),
-            Some(8) => return across_even::<T, 8>(x, size, taps, out),
-            _ => {}
-        }
-        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(taps.len())) {
-            for (j, out) in out.iter_mut().enumerate() {
-                let (start, range) = taps.row(j);
-                let x = &x[start..][..range.len()];
-                *out = if T::IS_BYTE {
-                    let weights = &taps.integers[range];
-                    let products = x.iter().zip(weights).map(|(x, w)| x.integer() * w);
-                    let sum = products.fold(half, |sum, product| sum + product);
-                    T::of_integer((sum >> taps.bits).clamp(0, 255))
-                } else {
-                    let weights = &taps.floats[range];
-                    let products = x.iter().zip(weights).map(|(x, w)| x.read() * w);
-                    T::rounded(products.fold(0.0, |sum, product| sum + product))
-                };
-            }
-        }
-    }
-
-    fn down<T: Pixel>(x: &[T], width: usize, taps: &Taps, out: &mut [T]) {
-        let half = 1i32 << taps.bits >> 1;
-        let mut sums = vec![0i32; if T::IS_BYTE { width } else { 0 }];
-        for (i, out) in out.chunks_exact_mut(width).enumerate() {
-            let (start, range) = taps.row(i);
-            let x = x[start * width..].chunks_exact(width);
-            if T::IS_BYTE {
-                sums.fill(half);
-                for (x, &w) in x.zip(&taps.integers[range]) {
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum += x.integer() * w;
-                    }
-                }
-                for (out, &sum) in out.iter_mut().zip(&sums) {
-                    *out = T::of_integer((sum >> taps.bits).clamp(0, 255));
-                }
-            } else {
-                out.fill(T::cut(0.0));
-                for (x, &w) in x.zip(&taps.floats[range]) {
-                    for (out, x) in out.iter_mut().zip(x) {
-                        *out = T::rounded(out.read() + w * x.read());
-                    }
-                }
-            }
-        }
-    }
 }

@@ -7,6 +7,7 @@ use gradus_kernels::{Value, Warp, WarpBorder, WarpMap, WarpMode, warp};
 use gradus_tensor::{Array, Error, Result, Shape};
 use smallvec::SmallVec;
 
+use super::bilinear::bilinear;
 use super::picture::{ImageSize, Pixel, View, refused};
 use super::resize::Interpolation;
 
@@ -129,7 +130,19 @@ impl Warped {
     /// # Errors
     /// What [`Warp::image`] says of other sizes than [`Warped::after`] allows.
     pub(crate) fn paint<T: Pixel>(&self, x: View<'_, T>, out: &mut [T]) -> Result<()> {
-        self.how.image(x.data, x.size.array(), &self.map, self.field.as_deref(), out)
+        let fill = match &self.how.border {
+            WarpBorder::Zeros => Some(None),
+            WarpBorder::Fill(fill) => Some(Some(&fill[..])),
+            _ => None,
+        };
+        let field = self.field.as_deref();
+        if let (WarpMode::Bilinear, Some(fill)) = (self.how.mode, fill)
+            && x.size.height.min(x.size.width) >= 2
+        {
+            bilinear(x, &self.map, field, fill, self.how.size, out);
+            return Ok(());
+        }
+        self.how.image(x.data, x.size.array(), &self.map, field, out)
     }
 }
 

@@ -282,8 +282,70 @@ mod pictures {
         let data = image_dataset_from_directory(dir.path(), &sorted(OnError::Fatal));
         let error = data.expect("listed").fetch(&[0]).expect_err("huge");
         assert!(matches!(error.kind(), Kind::Format { .. }), "{error}");
+        // Content that is whole, but larger than asked for.
+        let limits = DecodeLimits { max_bytes: 100, ..Default::default() };
+        let options = ImageFolderOptions { limits, ..sorted(OnError::Fatal) };
+        let data = image_dataset_from_directory(dir.path(), &options).expect("listed");
+        let error = data.fetch(&[1]).expect_err("12 × 8 × 3 bytes");
+        assert!(matches!(error.kind(), Kind::Format { .. }), "{error}");
         let none = ImageFolderOptions { image_size: (0, 4), ..Default::default() };
         assert!(image_dataset_from_directory(dir.path(), &none).is_err());
+    }
+}
+
+#[cfg(feature = "image")]
+mod frames {
+    use gradus_data::{ColorMode, DecodeLimits, read_frames};
+    use image::codecs::gif::GifEncoder;
+    use image::{Frame, Rgba, RgbaImage};
+
+    use super::*;
+
+    fn animation(path: &Path, greys: &[u8]) {
+        let mut encoder = GifEncoder::new(fs::File::create(path).expect("writable"));
+        for &grey in greys {
+            let image = RgbaImage::from_pixel(5, 4, Rgba([grey, grey, grey, 255]));
+            encoder.encode_frame(Frame::new(image)).expect("encodes");
+        }
+    }
+
+    #[test]
+    fn an_animation_is_a_sequence_of_frames() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.gif");
+        animation(&path, &[0, 100, 255]);
+        let read = |limits| read_frames(&path, ColorMode::Grayscale, limits);
+        let video = read(DecodeLimits::default()).expect("valid");
+        assert_eq!(video.shape().dims(), [3, 1, 4, 5]);
+        let greys: Vec<u8> =
+            video.to_vec::<u8>().expect("bytes").chunks(20).map(|frame| frame[7]).collect();
+        assert_eq!(greys, [0, 100, 255]);
+        for limits in [
+            DecodeLimits { max_side: 4, ..Default::default() },
+            DecodeLimits { max_bytes: 50, ..Default::default() },
+        ] {
+            let error = read(limits).expect_err("too large");
+            assert!(matches!(error.kind(), Kind::Format { .. }), "{error}");
+        }
+        let whole = fs::read(&path).expect("there");
+        for cut in [0, 5, whole.len() / 2] {
+            write(&path, &whole[..cut]);
+            let error = read(DecodeLimits::default()).expect_err("damaged");
+            assert!(error.to_string().contains("a.gif"), "{error}");
+        }
+    }
+
+    #[test]
+    fn frames_of_a_folder_have_one_size() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let read = || read_frames(dir.path(), ColorMode::Rgb, DecodeLimits::default());
+        assert!(matches!(read().expect_err("empty").kind(), Kind::Argument { .. }));
+        for (name, width) in [("a.png", 3), ("b.png", 4)] {
+            let image = image::RgbImage::new(width, 2);
+            image.save(dir.path().join(name)).expect("writable");
+        }
+        let error = read().expect_err("two sizes").to_string();
+        assert!(error.contains("[3, 2, 3]") && error.contains("b.png"), "{error}");
     }
 }
 

@@ -101,6 +101,10 @@ fn scalers_agree() {
                 let scaler = RobustScaler::default().quantile_range(10.0, 80.0);
                 check_scaler!(scaler, RobustScaler, case);
             }
+            "robust_unit" => {
+                let scaler = RobustScaler::default().quantile_range(5.0, 80.0).unit_variance(true);
+                check_scaler!(scaler, RobustScaler, case);
+            }
             "standard_partial" => {
                 let x = matrix(&case["x"]);
                 let mut scaler = StandardScaler::default();

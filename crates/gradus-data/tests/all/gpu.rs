@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradus_data::{DataLoader, Dataset, Lambda, SampleKey, TensorDataset, ToFloat};
+use gradus_data::{DataLoader, Dataset, Lambda, SampleKey, Smote, TensorDataset, ToFloat};
+use gradus_tensor::rng::Generator;
 use gradus_tensor::{Array, DType, Device, Result};
 
 /// A GPU; `None`, said aloud, where there is no adapter and none is required.
@@ -105,4 +106,21 @@ fn a_loader_on_a_gpu_asks_for_bytes() {
     }));
     assert_eq!(epoch(&loader).len(), 2);
     assert_eq!([counts[0].load(Ordering::SeqCst), counts[1].load(Ordering::SeqCst)], [0, 2]);
+}
+
+#[test]
+fn smote_finds_the_same_neighbours_on_a_gpu() {
+    let Some(device) = gpu() else { return };
+    let mut rng = Generator::new(6);
+    // Far from zero, where squares cancel.
+    let x: Vec<f32> = rng.normal(300 * 7).iter().map(|v| 500.0 + v).collect();
+    let x = Array::from_vec(x, [300, 7]).expect("shape");
+    let y = (0..300).map(|i| i32::from(i % 3 == 0) + i32::from(i % 15 == 0)).collect();
+    let y = Array::from_vec(y, [300]).expect("shape");
+    let near = Smote::new(3).fit_resample(&x, &y).expect("resampled");
+    let there = x.to(&device).expect("uploads");
+    let far = Smote::new(3).fit_resample(&there, &y).expect("resampled");
+    assert_eq!((far.0.device(), near.0.device()), (device, Device::cpu()));
+    assert_eq!(near.1.to_vec::<i32>().expect("labels"), far.1.to_vec::<i32>().expect("labels"));
+    assert_eq!(near.0.to_vec::<f32>().expect("floats"), far.0.to_vec::<f32>().expect("floats"));
 }

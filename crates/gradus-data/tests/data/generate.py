@@ -34,7 +34,8 @@ def scalers():
             ("standard", StandardScaler()), ("standard_mean", StandardScaler(with_std=False)),
             ("standard_std", StandardScaler(with_mean=False)),
             ("min_max", MinMaxScaler()), ("min_max_range", MinMaxScaler((-1, 2.5))),
-            ("robust", RobustScaler()), ("robust_10_80", RobustScaler(quantile_range=(10, 80)))]:
+            ("robust", RobustScaler()), ("robust_10_80", RobustScaler(quantile_range=(10, 80))),
+            ("robust_unit", RobustScaler(quantile_range=(5, 80), unit_variance=True))]:
         for kind, data in [("", x), ("_nan", missing)]:
             y = scaler.fit_transform(data)
             cases.append(dict(name=name + kind, x=plain(data), y=plain(y),

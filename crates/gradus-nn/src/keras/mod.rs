@@ -22,8 +22,8 @@
 //! Names and options are those of `keras.layers`, and so are the defaults: weights start
 //! Glorot-uniform and biases at zero, while the layers in the root of this crate start as
 //! PyTorch's. **The layout of data stays PyTorch's**: channels come first, `[N, C, H, W]`, also
-//! for `Conv1D`, `[N, C, L]`; sequences of recurrent layers and of `Dense` have their features
-//! last, as in both. Weights have PyTorch's shapes and keys (`dense.weight`, not `kernel`).
+//! for `Conv1D`, `[N, C, L]`; data with channels last goes through [`ChannelsFirst`]. Sequences of
+//! recurrent layers and of `Dense` have their features last, as in both. Weights have PyTorch's shapes and keys (`dense.weight`, not `kernel`).
 //!
 //! The catalogue, in Keras's groups:
 //!
@@ -42,8 +42,9 @@
 //!   [`RMSNormalization`], [`UnitNormalization`];
 //! * regularization: [`Dropout`], [`SpatialDropout2D`], in one and three dimensions too,
 //!   [`AlphaDropout`], [`GaussianDropout`], [`GaussianNoise`];
-//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`RepeatVector`], [`ZeroPadding2D`],
-//!   [`Cropping2D`], [`UpSampling2D`], the last three in one and three dimensions too;
+//! * reshaping: [`Flatten`], [`Reshape`], [`Permute`], [`RepeatVector`], [`ChannelsFirst`],
+//!   [`ChannelsLast`], [`ZeroPadding2D`], [`Cropping2D`], [`UpSampling2D`], the last three in one
+//!   and three dimensions too;
 //! * merging: [`Add`], [`Subtract`], [`Multiply`], [`Average`], [`Maximum`], [`Minimum`],
 //!   [`Concatenate`], [`Dot`].
 //!
@@ -98,8 +99,9 @@ pub use regularization::{
     SpatialDropout3D,
 };
 pub use reshaping::{
-    Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D,
-    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    ChannelsFirst, ChannelsLast, Cropping1D, Cropping2D, Cropping3D, Flatten, Permute,
+    RepeatVector, Reshape, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
+    ZeroPadding3D,
 };
 pub use separable::{
     DepthwiseConv, DepthwiseConv1D, DepthwiseConv2D, SeparableConv, SeparableConv1D,

@@ -102,6 +102,57 @@ impl Permute {
     }
 }
 
+/// The permutation that moves the channels before or behind the sizes.
+fn channels(op: &'static str, inputs: &[Spec], last: bool) -> Result<Box<dyn Combine>> {
+    let expected = "channels and at least one size, as (None, height, width, channels)";
+    let rank = one_input(op, inputs, &[2, 3, 4], expected)?.shape.rank() as Dim;
+    let mut dims: Vec<Dim> = (1..=rank).collect();
+    if last {
+        dims.rotate_left(1)
+    } else {
+        dims.rotate_right(1)
+    }
+    Ok(Box::new(One(Permuted { dims })))
+}
+
+super::layer! {
+    /// Data whose channels are last, as Keras has it, with the channels first, as every layer here
+    /// takes it: `(None, height, width, channels)` becomes `(None, channels, height, width)`, in
+    /// one and three dimensions likewise.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, ChannelsFirst, Conv2D, input};
+    /// let x = input([28, 28, 1]); // Keras' input_shape=(28, 28, 1)
+    /// let y = Conv2D::new(32, 3).call(&ChannelsFirst::new().call(&x)?)?;
+    /// assert_eq!(y.to_string(), "(None, 32, 26, 26)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ChannelsFirst => "ChannelsFirst"; {} with {}
+}
+
+impl ChannelsFirst {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        channels("channels_first", inputs, false)
+    }
+}
+
+super::layer! {
+    /// The inverse of [`ChannelsFirst`]; before a [`Flatten`] it gives the elements Keras' order.
+    ///
+    /// ```
+    /// use gradus_nn::keras::{Call, ChannelsLast, input};
+    /// assert_eq!(ChannelsLast::new().call(&input([3, 8, 9]))?.to_string(), "(None, 8, 9, 3)");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ChannelsLast => "ChannelsLast"; {} with {}
+}
+
+impl ChannelsLast {
+    fn make(&self, inputs: &[Spec]) -> Result<Box<dyn Combine>> {
+        channels("channels_last", inputs, true)
+    }
+}
+
 super::layer! {
     /// A vector `n` times, as the steps of a sequence. Keras: `RepeatVector(n)`.
     ///

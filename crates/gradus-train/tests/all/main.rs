@@ -13,4 +13,5 @@ mod resume;
 mod schedules;
 mod support;
 mod tensorboard;
+mod transforms;
 mod turns;

@@ -62,7 +62,7 @@ impl TextOptions {
 /// let x = Array::from_vec(vec![0u8; 3 * 16 * 40], [3, 16, 40])?;
 /// let red = TextOptions::default().color(&[1.0, 0.0, 0.0]);
 /// let y = draw_text(&x, "Hi", [0, 0], &red)?.to_vec::<u8>()?;
-/// assert!(y[..640].contains(&255) && y[640..].iter().all(|&v| v == 0));
+/// assert!(y[..640].iter().any(|&v| v > 200) && y[640..].iter().all(|&v| v == 0));
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 ///
