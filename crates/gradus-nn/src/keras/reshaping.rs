@@ -108,9 +108,9 @@ fn channels(op: &'static str, inputs: &[Spec], last: bool) -> Result<Box<dyn Com
     let rank = one_input(op, inputs, &[2, 3, 4], expected)?.shape.rank() as Dim;
     let mut dims: Vec<Dim> = (1..=rank).collect();
     if last {
-        dims.rotate_left(1)
+        dims.rotate_left(1);
     } else {
-        dims.rotate_right(1)
+        dims.rotate_right(1);
     }
     Ok(Box::new(One(Permuted { dims })))
 }
