@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gradus_autodiff::{Capture, Tensor, no_grad};
 use gradus_nn::{Layer, Module};
-use gradus_optim::{Adam, Optimizer, clip_grad_norm_};
+use gradus_optim::{Adam, Optimizer, clip_grad_norm_, clip_grads_with_norm_, get_total_norm};
 use gradus_tensor::Result;
 
 use super::batch::Batch;
@@ -211,13 +211,14 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
                 Some(weights) => judged.losses.mul(&weights)?.mean_all()?,
             };
             loss.backward()?;
-            clip_grad_norm_(params, most)?;
-            Ok(vec![loss, judged.errors])
+            let norm = gradient_norm(params, most)?;
+            Ok(vec![loss, judged.errors, norm])
         };
         let results = self.recorded.update.run(&inputs, step)?;
+        clip(params, most, results.last())?;
         self.optimizer.step()?;
         self.updates += 1;
-        let [loss, errors] = results.as_slice() else { return Ok(None) };
+        let [loss, errors, _] = results.as_slice() else { return Ok(None) };
         if let Some(priorities) = &mut self.priorities {
             priorities.update(&places, &errors.to_vec::<f32>()?);
         }
@@ -240,6 +241,27 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
             }
         }
         Ok(())
+    }
+}
+
+/// The norm of the gradients; on a device, where a look at it would cost more than it saves, they
+/// are clipped at once.
+pub(super) fn gradient_norm(params: &[Tensor], most: f64) -> Result<Tensor> {
+    if params.iter().any(|p| !p.device().is_cpu()) {
+        return clip_grad_norm_(params, most);
+    }
+    let grads: Vec<Tensor> = params.iter().filter_map(Tensor::grad).collect();
+    get_total_norm(&grads, 2.0)
+}
+
+/// Clips gradients of this norm, unless every factor would be 1.
+pub(super) fn clip(params: &[Tensor], most: f64, norm: Option<&Tensor>) -> Result<()> {
+    let Some(norm) = norm.filter(|norm| norm.device().is_cpu()) else { return Ok(()) };
+    // As `clip_grads_with_norm_` computes it, NaN included.
+    let room = norm.item()? as f32 + 1e-6;
+    match most as f32 / room >= 1.0 {
+        true => Ok(()),
+        false => clip_grads_with_norm_(params, most, norm),
     }
 }
 

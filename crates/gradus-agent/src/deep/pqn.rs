@@ -4,9 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use gradus_autodiff::{Capture, Device, Tensor, no_grad};
 use gradus_nn::{Layer, LayerNorm, Linear, Module, WithinLayer};
-use gradus_optim::{Optimizer, RAdam, clip_grad_norm_};
+use gradus_optim::{Optimizer, RAdam};
 use gradus_tensor::{Error, Result};
 
+use super::agent::{clip, gradient_norm, largest};
 use super::losses::{lambda_returns, taken};
 use super::network::seeded;
 use super::weights::{load_module, load_optimizer, save_module, save_optimizer};
@@ -241,7 +242,7 @@ impl<S: Space> Pqn<S> {
         }
         let values = self.values(flat)?;
         let rows = values.chunks(self.actions.n()).zip(seen);
-        Ok(rows.map(|(values, (_, mask))| super::agent::largest(values, *mask)).collect())
+        Ok(rows.map(|(values, (_, mask))| largest(values, *mask)).collect())
     }
 
     /// What the transitions of the round should be worth.
@@ -249,9 +250,8 @@ impl<S: Space> Pqn<S> {
         let round = &self.rollout;
         let values = self.values(round.next_observations.clone())?;
         let rows = values.chunks(self.actions.n()).zip(&round.next_masks);
-        let best: Vec<f32> = rows
-            .map(|(values, mask)| values[super::agent::largest(values, mask.as_deref())])
-            .collect();
+        let best: Vec<f32> =
+            rows.map(|(values, mask)| values[largest(values, mask.as_deref())]).collect();
         let PqnOptions { num_envs, gamma, q_lambda, .. } = self.options;
         let ends = (&round.terminated[..], &round.ended[..]);
         lambda_returns(&round.rewards, &best, ends, num_envs, gamma, q_lambda)
@@ -282,9 +282,10 @@ impl<S: Space> Pqn<S> {
             let values = taken(&network.forward(&inputs[0])?, &inputs[1])?;
             let loss = values.sub(&inputs[2])?.square()?.mean_all()?;
             loss.backward()?;
-            clip_grad_norm_(params, most)?;
-            Ok(vec![loss])
+            let norm = gradient_norm(params, most)?;
+            Ok(vec![loss, norm])
         })?;
+        clip(params, most, loss.last())?;
         self.optimizer.step()?;
         self.updates += 1;
         if report { loss[0].item().map(Some) } else { Ok(None) }
