@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use gradus_agent::deep::*;
 use gradus_agent::envs::{CartPole, FrozenLake, FrozenLakeOptions};
 use gradus_agent::replay::PrioritizedOptions;
-use gradus_agent::run::{Event, Run, evaluate};
+use gradus_agent::run::{Event, Run, VectorRun, evaluate};
 use gradus_agent::tabular::Policy;
-use gradus_agent::{Agent, Result, Schedule};
+use gradus_agent::vector::{AutoresetMode, SyncVectorEnv};
+use gradus_agent::wrappers::TimeLimit;
+use gradus_agent::{Agent, Result, Schedule, VectorAgent};
 
-const NAMES: [&str; 9] =
-    ["dqn", "double", "dueling", "per", "n_step", "noisy", "c51", "qr", "rainbow"];
+const NAMES: [&str; 10] =
+    ["dqn", "double", "dueling", "per", "n_step", "noisy", "c51", "qr", "rainbow", "pqn"];
 /// Steps between evaluations, and greedy episodes of each.
 const EVERY: u64 = 2_500;
 const EPISODES: usize = 20;
@@ -25,13 +27,42 @@ const SOLVED: f64 = 475.0;
 /// With γ 0.99 and a reward of 1 a step no return is larger.
 const RANGE: [f64; 2] = [0.0, 100.0];
 
+/// A run, in one environment or in many.
+trait Training<A>: Iterator<Item = Result<Event>> {
+    fn agent(&self) -> &A;
+}
+
+impl<A: Agent<[f32; 4]>> Training<A> for Run<'_, A, TimeLimit<CartPole>> {
+    fn agent(&self) -> &A {
+        Run::agent(self)
+    }
+}
+
+impl<A: VectorAgent<[f32; 4]>> Training<A>
+    for VectorRun<'_, A, SyncVectorEnv<TimeLimit<CartPole>>>
+{
+    fn agent(&self) -> &A {
+        VectorRun::agent(self)
+    }
+}
+
 fn play(name: &str, mut agent: impl Agent<[f32; 4]>, seed: u64, steps: u64) -> Result<()> {
     let mut env = CartPole::make(Default::default());
-    let fresh = env.clone();
+    watch(name, Run::new(&mut agent, &mut env, seed).steps(steps), seed)
+}
+
+fn play_many(name: &str, options: PqnOptions, seed: u64, steps: u64) -> Result<()> {
+    let envs = vec![CartPole::make(Default::default()); options.num_envs];
+    let mut agent = Pqn::new(&envs[0], options)?;
+    let mut envs = SyncVectorEnv::new(envs, AutoresetMode::SameStep);
+    watch(name, VectorRun::new(&mut agent, &mut envs, seed).steps(steps), seed)
+}
+
+fn watch<A: Agent<[f32; 4]>>(name: &str, mut run: impl Training<A>, seed: u64) -> Result<()> {
+    let fresh = CartPole::make(Default::default());
     let begin = Instant::now();
     let mut away = Duration::ZERO;
     let (mut reached, mut best, mut last, mut updates) = (None, 0.0f64, 0.0, 0);
-    let mut run = Run::new(&mut agent, &mut env, seed).steps(steps);
     while let Some(event) = run.next() {
         let event = event?;
         if let Event::Update { updates: n, .. } = event {
@@ -130,6 +161,7 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
             options.learning_rate = 1e-3;
             play(name, Rainbow::new(&env, options, RANGE)?, seed, steps)
         }
+        "pqn" => play_many(name, PqnOptions { seed, ..PqnOptions::cart_pole() }, seed, steps),
         "lake" | "ice" => cross(name, seed),
         _ => {
             println!("no variant `{name}`; there are {NAMES:?}");

@@ -63,3 +63,19 @@ pub trait Agent<O>: Persist {
     /// As [`Agent::act`].
     fn observe(&mut self, transition: &Transition<'_, O>) -> Result<Learned>;
 }
+
+/// An agent that acts and learns in many environments at once; `run::VectorRun` trains it.
+pub trait VectorAgent<O>: Agent<O> {
+    /// An action to learn from for each environment, from what is seen and allowed there.
+    ///
+    /// # Errors
+    /// As [`Agent::act`].
+    fn act_all(&mut self, seen: &[(&O, Option<&[bool]>)]) -> Result<Vec<i64>>;
+
+    /// Learns from a transition of each environment, in their order.
+    ///
+    /// # Errors
+    /// As [`Agent::act`]; `Kind::Argument` for another number of environments than the agent was
+    /// built for.
+    fn observe_all(&mut self, transitions: &[Transition<'_, O>]) -> Result<Learned>;
+}

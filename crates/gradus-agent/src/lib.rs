@@ -46,7 +46,7 @@ pub mod tabular;
 pub mod vector;
 pub mod wrappers;
 
-pub use agent::{Agent, Learned, Transition};
+pub use agent::{Agent, Learned, Transition, VectorAgent};
 pub use env::{Env, Info, OldEnv, Step, check_env};
 pub use gradus_tensor::{Error, Kind, Result};
 pub use schedule::Schedule;

@@ -13,7 +13,7 @@ use gradus_tensor::{Error, Result};
 /// ```
 /// use gradus_agent::persist::{Persist, Source};
 /// let mut bytes = Vec::new();
-/// (7u64, vec![0.1f64, f64::NAN]).save(&mut bytes);
+/// (7u64, vec![0.1f64, f64::NAN]).save(&mut bytes)?;
 /// let mut back = (0u64, Vec::<f64>::new());
 /// back.load(&mut Source::new(&bytes))?;
 /// assert_eq!((back.0, back.1[0]), (7, 0.1));
@@ -22,7 +22,11 @@ use gradus_tensor::{Error, Result};
 /// ```
 pub trait Persist {
     /// Appends the value.
-    fn save(&self, out: &mut Vec<u8>);
+    ///
+    /// # Errors
+    /// Those of the device where it lives, such as `Kind::DeviceLost`; what was appended is then
+    /// no whole value.
+    fn save(&self, out: &mut Vec<u8>) -> Result<()>;
 
     /// Takes the value that was appended.
     ///
@@ -70,8 +74,9 @@ impl<'a> Source<'a> {
 macro_rules! numbers {
     ($($t:ty)*) => {$(
         impl Persist for $t {
-            fn save(&self, out: &mut Vec<u8>) {
+            fn save(&self, out: &mut Vec<u8>) -> Result<()> {
                 out.extend(self.to_le_bytes());
+                Ok(())
             }
 
             fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -86,8 +91,8 @@ macro_rules! numbers {
 numbers! { u8 u32 u64 u128 i8 i64 f32 f64 }
 
 impl Persist for usize {
-    fn save(&self, out: &mut Vec<u8>) {
-        (*self as u64).save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        (*self as u64).save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -99,8 +104,9 @@ impl Persist for usize {
 }
 
 impl Persist for bool {
-    fn save(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
         out.push(u8::from(*self));
+        Ok(())
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -114,11 +120,12 @@ impl Persist for bool {
 }
 
 impl<T: Persist + Default> Persist for Option<T> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.is_some().save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.is_some().save(out)?;
         if let Some(value) = self {
-            value.save(out);
+            value.save(out)?;
         }
+        Ok(())
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -142,9 +149,9 @@ pub fn read<T: Persist + Default>(from: &mut Source<'_>) -> Result<T> {
 macro_rules! lists {
     ($($list:ident)*) => {$(
         impl<T: Persist + Default> Persist for $list<T> {
-            fn save(&self, out: &mut Vec<u8>) {
-                self.len().save(out);
-                self.iter().for_each(|value| value.save(out));
+            fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+                self.len().save(out)?;
+                self.iter().try_for_each(|value| value.save(out))
             }
 
             fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -161,8 +168,8 @@ macro_rules! lists {
 lists! { Vec VecDeque }
 
 impl<T: Persist, const N: usize> Persist for [T; N] {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.iter().for_each(|value| value.save(out));
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.iter().try_for_each(|value| value.save(out))
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -171,7 +178,9 @@ impl<T: Persist, const N: usize> Persist for [T; N] {
 }
 
 impl Persist for () {
-    fn save(&self, _: &mut Vec<u8>) {}
+    fn save(&self, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
 
     fn load(&mut self, _: &mut Source<'_>) -> Result<()> {
         Ok(())
@@ -181,8 +190,9 @@ impl Persist for () {
 macro_rules! tuples {
     ($($($t:ident $i:tt),+;)*) => {$(
         impl<$($t: Persist),+> Persist for ($($t,)+) {
-            fn save(&self, out: &mut Vec<u8>) {
-                $(self.$i.save(out);)+
+            fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+                $(self.$i.save(out)?;)+
+                Ok(())
             }
 
             fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -208,7 +218,7 @@ tuples! {
 /// gradus_agent::persist! { Walker { position } }
 ///
 /// let mut bytes = Vec::new();
-/// Walker { position: 5, name: "a" }.save(&mut bytes);
+/// Walker { position: 5, name: "a" }.save(&mut bytes)?;
 /// let mut walker = Walker::default();
 /// walker.load(&mut Source::new(&bytes))?;
 /// assert_eq!((walker.position, walker.name), (5, ""));
@@ -222,9 +232,10 @@ macro_rules! persist {
         }
     };
     (@fields $($field:ident)*) => {
-        fn save(&self, out: &mut ::std::vec::Vec<u8>) {
+        fn save(&self, out: &mut ::std::vec::Vec<u8>) -> $crate::Result<()> {
             let _ = &out;
-            $($crate::persist::Persist::save(&self.$field, out);)*
+            $($crate::persist::Persist::save(&self.$field, out)?;)*
+            Ok(())
         }
 
         fn load(&mut self, from: &mut $crate::persist::Source<'_>) -> $crate::Result<()> {

@@ -71,7 +71,7 @@ impl From<f64> for Schedule {
 }
 
 impl Persist for Schedule {
-    fn save(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
         match *self {
             Schedule::Constant(value) => (0u8, value, 0.0, 0.0).save(out),
             Schedule::Linear { start, end, over } => (1u8, start, end, over as f64).save(out),

@@ -1,7 +1,8 @@
 //! Learns to cross a slippery lake from a table, says exactly how well, and shows it.
 //!
 //! `cargo run --release -p gradus --no-default-features --features gif --example frozen_lake`
-//! writes `frozen_lake.gif` and `frozen_lake_values.ppm` to the directory of temporary files.
+//! writes `frozen_lake.gif` and `frozen_lake_values.ppm` to the directory of temporary files; with
+//! `--features gif,plot` also `frozen_lake_curve.png` and `frozen_lake_values.png`.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
@@ -20,7 +21,7 @@ fn main() -> Result<()> {
         .alpha(Schedule::linear(0.1, 0.01, EPISODES))
         .epsilon(Schedule::linear(1.0, 0.05, EPISODES / 2));
 
-    let mut statistics = Statistics::new(1000);
+    let (mut statistics, mut curve) = (Statistics::new(1000), Vec::new());
     for event in Run::new(&mut agent, &mut env, 0).episodes(EPISODES) {
         let event = event?;
         statistics.take(&event);
@@ -28,6 +29,7 @@ fn main() -> Result<()> {
             && end.episode % 1000 == 0
         {
             let rate = 100.0 * statistics.mean_reward();
+            curve.push(rate);
             println!("episode {:6}: {rate:5.1}% of the last 1000 reached the goal", end.episode);
         }
     }
@@ -59,6 +61,26 @@ fn main() -> Result<()> {
     recorder.save(&gif)?;
     let picture = value_map(env.inner().desc(), agent.values());
     std::fs::write(&map, picture.to_ppm()).map_err(|error| gradus::Error::io(&map, error))?;
+    draw(&dir, &curve, &picture)?;
     println!("\n{} pictures in {}, values in {}", recorder.len(), gif.display(), map.display());
+    Ok(())
+}
+
+/// The learning curve and the map of values as PNG files.
+#[cfg(feature = "plot")]
+fn draw(dir: &std::path::Path, curve: &[f64], map: &gradus::agent::render::Picture) -> Result<()> {
+    use gradus::plot::{curves, image_grid};
+    let curve = curves(&[("success", curve)]).title("FrozenLake, slippery");
+    let curve = curve.x_label("1000 episodes").y_label("% reached the goal");
+    curve.draw()?.save(dir.join("frozen_lake_curve.png"))?;
+    let plane = |c: usize| map.rgb().iter().skip(c).step_by(3).map(|&v| f32::from(v));
+    let planes: Vec<f32> = (0..3).flat_map(plane).collect();
+    let image = gradus::Tensor::from_vec(planes, [1, 3, map.height(), map.width()])?;
+    let grid = image_grid(&image).columns(1).range(0.0, 255.0).scale(1);
+    grid.draw()?.save(dir.join("frozen_lake_values.png"))
+}
+
+#[cfg(not(feature = "plot"))]
+fn draw(_: &std::path::Path, _: &[f64], _: &gradus::agent::render::Picture) -> Result<()> {
     Ok(())
 }

@@ -13,6 +13,7 @@ use gradus::agent::replay::{Replay, Stored};
 use gradus::agent::rng::Pcg64;
 use gradus::agent::tabular::Policy;
 use gradus::agent::{Env, OldEnv};
+use gradus::autodiff::Capture;
 use gradus::nn::{Losses, Module};
 use gradus::prelude::*;
 
@@ -68,6 +69,29 @@ fn row(values: Vec<f32>) -> Result<Tensor> {
     Tensor::from_vec(values, [1, width])
 }
 
+/// A pass whose result is numbers, recorded once and repeated.
+fn look(capture: &mut Capture, net: &Net, x: &Tensor) -> Result<Vec<f32>> {
+    let y = no_grad(|| capture.run(&[x], |x| Ok(vec![net.forward(&x[0])?])))?;
+    y[0].to_vec()
+}
+
+/// Gradients of the squared error, recorded once and repeated, and a step along them.
+fn learn(
+    capture: &mut Capture,
+    net: &Net,
+    optimizer: &mut Adam,
+    x: &Tensor,
+    target: &Tensor,
+) -> Result<()> {
+    capture.run(&[x, target], |inputs| {
+        optimizer.zero_grad();
+        let loss = net.forward(&inputs[0])?.mse_loss(&inputs[1])?;
+        loss.backward()?;
+        Ok(vec![loss])
+    })?;
+    optimizer.step()
+}
+
 fn argmax(values: &[f32]) -> usize {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]).then(b.cmp(&a))).unwrap_or(0)
 }
@@ -80,27 +104,24 @@ fn as_written(env: FrozenLake, seed: u64, steps: usize) -> Result<Net> {
     env.seed(seed);
     let net = Net::new()?;
     let mut optimizer = Adam::new(net.parameters(), 0.01);
+    let (mut looking, mut learning) = (Capture::new(), Capture::new());
     let mut done_steps = 0;
     while done_steps < steps {
         let mut observation = env.reset()?;
         for _ in 0..100 {
-            let output = net.forward(&row(one_hot(observation))?)?;
-            let output_array = output.to_vec::<f32>()?;
+            let state = row(one_hot(observation))?;
+            let output_array = look(&mut looking, &net, &state)?;
             let action = if random.random() < EPSILON {
                 env.sample_action()
             } else {
                 argmax(&output_array) as i64
             };
             let (next, reward, done, _info) = env.step(action)?;
-            let next_output = net.forward(&row(one_hot(next))?)?.to_vec::<f32>()?;
+            let next_output = look(&mut looking, &net, &row(one_hot(next))?)?;
             let q = reward as f32 + GAMMA * next_output.iter().copied().fold(f32::MIN, f32::max);
             let mut target = output_array;
             target[action as usize] = q;
-
-            optimizer.zero_grad();
-            let loss = output.mse_loss(&row(target)?)?;
-            loss.backward()?;
-            optimizer.step()?;
+            learn(&mut learning, &net, &mut optimizer, &state, &row(target)?)?;
 
             observation = next;
             done_steps += 1;
@@ -145,6 +166,8 @@ fn repaired(mut env: FrozenLake, seed: u64, steps: usize, repairs: Repairs) -> R
     copy.load_state_dict(&net.state_dict()?)?;
     let rate = if repairs.rate { 1e-3 } else { 1e-2 };
     let mut optimizer = Adam::new(net.parameters(), rate);
+    let (mut acting, mut looking, mut teaching) = (Capture::new(), Capture::new(), Capture::new());
+    let mut learning = Capture::new();
     let mut replay = Replay::new(if repairs.replay { 20_000 } else { 1 }, 16);
     let batch = if repairs.replay { 32 } else { 1 };
     let (mut observation, _) = env.reset(seed)?;
@@ -154,17 +177,16 @@ fn repaired(mut env: FrozenLake, seed: u64, steps: usize, repairs: Repairs) -> R
         let action = if explore {
             random.index(4)
         } else {
-            let output = no_grad(|| net.forward(&row(one_hot(observation))?))?;
-            argmax(&output.to_vec::<f32>()?)
+            argmax(&look(&mut acting, &net, &row(one_hot(observation))?)?)
         };
-        let next = env.step(action as i64)?;
+        let moved = env.step(action as i64)?;
         length += 1;
-        let ends = repairs.mask && next.terminated;
+        let ends = repairs.mask && moved.terminated;
         replay.push(&Stored {
             observation: one_hot(observation),
             action: action as u32,
-            reward: next.reward as f32,
-            next_observation: one_hot(next.observation),
+            reward: moved.reward as f32,
+            next_observation: one_hot(moved.observation),
             discount: if ends { 0.0 } else { GAMMA },
             next_mask: Vec::new(),
         })?;
@@ -174,25 +196,22 @@ fn repaired(mut env: FrozenLake, seed: u64, steps: usize, repairs: Repairs) -> R
             Tensor::from_vec(values, [batch, 16])
         };
         let teacher = if repairs.target { &copy } else { &net };
-        let next_values = no_grad(|| {
-            teacher.forward(&gather(&|place| replay.next_observation(place).to_vec())?)
-        })?;
-        let next_values = next_values.to_vec::<f32>()?;
-        let output = net.forward(&gather(&|place| replay.observation(place).to_vec())?)?;
-        let mut target = output.to_vec::<f32>()?;
+        let next = gather(&|place| replay.next_observation(place).to_vec())?;
+        let next_values = look(&mut teaching, teacher, &next)?;
+        let states = gather(&|place| replay.observation(place).to_vec())?;
+        let mut target = look(&mut looking, &net, &states)?;
         for (i, &place) in places.iter().enumerate() {
             let best = next_values[i * 4..(i + 1) * 4].iter().copied().fold(f32::MIN, f32::max);
             let q = replay.reward(place) + replay.discount(place) * best;
             target[i * 4 + replay.action(place) as usize] = q;
         }
-        optimizer.zero_grad();
-        output.mse_loss(&Tensor::from_vec(target, [batch, 4])?)?.backward()?;
-        optimizer.step()?;
+        let target = Tensor::from_vec(target, [batch, 4])?;
+        learn(&mut learning, &net, &mut optimizer, &states, &target)?;
         if step % 250 == 249 {
             copy.load_state_dict(&net.state_dict()?)?;
         }
-        observation = next.observation;
-        if next.terminated || length == 100 {
+        observation = moved.observation;
+        if moved.terminated || length == 100 {
             (observation, length) = (env.reset(None)?.0, 0);
         }
     }

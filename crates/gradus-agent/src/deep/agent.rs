@@ -1,15 +1,17 @@
 //! What agents with networks share: choosing, remembering, updating, saving.
 
-use gradus_autodiff::{Tensor, no_grad};
+use std::sync::{Mutex, PoisonError};
+
+use gradus_autodiff::{Capture, Tensor, no_grad};
 use gradus_nn::{Layer, Module};
-use gradus_optim::{Adam, Optimizer, clip_grad_norm_};
+use gradus_optim::{Adam, Optimizer, clip_grad_norm_, clip_grads_with_norm_, get_total_norm};
 use gradus_tensor::Result;
 
 use super::batch::Batch;
 use super::network::QNetwork;
 use super::objective::Objective;
 use super::options::DqnOptions;
-use super::weights::{load_optimizer, polyak, save_optimizer};
+use super::weights::{Follower, load_optimizer, save_optimizer};
 use crate::agent::{Agent, Learned, Transition};
 use crate::env::Env;
 use crate::persist::{Persist, Source, read};
@@ -30,12 +32,22 @@ pub struct DeepAgent<O, S> {
     online: QNetwork,
     target: QNetwork,
     optimizer: Adam,
+    follower: Follower,
+    recorded: Recorded,
     replay: Replay,
     n_step: NStep,
     priorities: Option<Prioritized>,
     rng: Pcg64,
     steps: u64,
     updates: u64,
+}
+
+/// Passes and updates that repeat; nothing that a file would keep.
+#[derive(Debug, Default)]
+struct Recorded {
+    act: Capture,
+    best: Mutex<Capture>,
+    update: Capture,
 }
 
 impl<O: Objective, S: Space> DeepAgent<O, S> {
@@ -61,6 +73,8 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
             priorities: options.prioritized.map(|p| Prioritized::new(options.buffer_size, p)),
             rng: Pcg64::stream(options.seed, AGENT_STREAM),
             optimizer: adam.eps(options.adam_eps),
+            follower: Follower::new(&target, options.tau),
+            recorded: Recorded::default(),
             objective,
             options,
             observations,
@@ -97,6 +111,11 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
         self.updates
     }
 
+    /// The recorded update: how often it was repeated, and why not if it was not.
+    pub fn recording(&self) -> &Capture {
+        &self.recorded.update
+    }
+
     /// Steps seen.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -107,66 +126,101 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
     /// # Errors
     /// Those of the network.
     pub fn values(&self, observation: &S::Element) -> Result<Vec<f32>> {
-        self.quiet(|| self.judge_actions([observation]))
+        self.best_values([observation])
     }
 
-    /// Without noise in the weights.
-    fn quiet<T>(&self, f: impl FnOnce() -> T) -> T {
-        self.online.eval();
-        let value = f();
-        self.online.train();
-        value
-    }
-
-    /// The values of all actions for some observations, with whatever noise the weights have.
-    fn judge_actions<'a>(
+    /// The values of all actions for some observations, without noise in the weights.
+    fn best_values<'a>(
         &self,
         observations: impl IntoIterator<Item = &'a S::Element>,
     ) -> Result<Vec<f32>>
     where
         S::Element: 'a,
     {
-        let mut flat = Vec::new();
+        let x = self.seen(observations)?;
+        let mut capture = self.recorded.best.lock().unwrap_or_else(PoisonError::into_inner);
+        self.online.eval();
+        let values = no_grad(|| {
+            capture.run(&[&x], |x| Ok(vec![self.objective.values(&self.online.forward(&x[0])?)?]))
+        });
+        self.online.train();
+        values?[0].to_vec::<f32>()
+    }
+
+    /// The values of all actions for an observation, with new noise where the weights have any.
+    fn noisy_values(&mut self, observation: &S::Element) -> Result<Vec<f32>> {
+        let x = self.seen([observation])?;
+        let noise = self.online.drawn(&mut self.rng)?;
+        let inputs: Vec<&Tensor> = [&x].into_iter().chain(&noise).collect();
+        let DeepAgent { online, objective, recorded, .. } = self;
+        let values = no_grad(|| {
+            recorded.act.run(&inputs, |inputs| {
+                online.set_noise(inputs[1..].iter().cloned())?;
+                Ok(vec![objective.values(&online.forward(&inputs[0])?)?])
+            })
+        });
+        values?[0].to_vec::<f32>()
+    }
+
+    fn seen<'a>(&self, observations: impl IntoIterator<Item = &'a S::Element>) -> Result<Tensor>
+    where
+        S::Element: 'a,
+    {
+        let (mut flat, width) = (Vec::new(), self.replay.width());
         for observation in observations {
             self.observations.flatten_into(observation, &mut flat);
         }
-        let width = self.replay.width();
         let rows = flat.len() / width;
-        let x = Tensor::from_vec(flat, [rows, width])?.to(&self.options.device)?;
-        no_grad(|| self.objective.values(&self.online.forward(&x)?)?.to_vec::<f32>())
+        Tensor::from_vec(flat, [rows, width])?.to(&self.options.device)
     }
 
     /// One update. Returns the loss where it is asked for.
     fn update(&mut self, report: bool) -> Result<Option<f64>> {
-        let n = self.options.batch_size;
+        let (n, device) = (self.options.batch_size, &self.options.device);
         let (places, weights) = match &self.priorities {
             None => (self.replay.sample(n, &mut self.rng), None),
             Some(priorities) => {
                 let len = self.replay.len();
                 let (places, weights) = priorities.sample(n, len, self.steps, &mut self.rng);
-                (places, Some(weights))
+                (places, Some(Tensor::from_vec(weights, [n])?.to(device)?))
             }
         };
-        let batch = Batch::of(&self.replay, &places, &self.options.device)?;
+        let batch = Batch::of(&self.replay, &places, device)?;
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         if self.objective.explores_by_noise() {
-            self.online.draw(&mut self.rng)?;
-            self.target.draw(&mut self.rng)?;
+            own = self.online.drawn(&mut self.rng)?;
+            others = self.target.drawn(&mut self.rng)?;
         }
-        self.optimizer.zero_grad();
-        let judged = self.objective.judge(&self.online, &self.target, &batch)?;
-        let loss = match weights {
-            None => judged.losses.mean_all()?,
-            Some(weights) => {
-                let weights = Tensor::from_vec(weights, [n])?.to(&self.options.device)?;
-                judged.losses.mul(&weights)?.mean_all()?
-            }
+        let (online, target, objective) = (&self.online, &self.target, &self.objective);
+        let (params, most) =
+            (self.optimizer.param_groups()[0].params(), self.options.max_grad_norm);
+        // What changes from update to update comes in as inputs, so that the update is recorded
+        // once and repeated.
+        let mut inputs = batch.parts();
+        inputs.extend(weights.iter().chain(&own).chain(&others));
+        let step = |inputs: &[Tensor]| {
+            let mut inputs = inputs.iter().cloned();
+            let Some(batch) = batch.again(&mut inputs) else { return Ok(Vec::new()) };
+            let weights = weights.as_ref().and_then(|_| inputs.next());
+            online.set_noise(inputs.by_ref().take(own.len()))?;
+            target.set_noise(inputs)?;
+            params.iter().for_each(Tensor::zero_grad);
+            let judged = objective.judge(online, target, &batch)?;
+            let loss = match weights {
+                None => judged.losses.mean_all()?,
+                Some(weights) => judged.losses.mul(&weights)?.mean_all()?,
+            };
+            loss.backward()?;
+            let norm = gradient_norm(params, most)?;
+            Ok(vec![loss, judged.errors, norm])
         };
-        loss.backward()?;
-        clip_grad_norm_(self.optimizer.param_groups()[0].params(), self.options.max_grad_norm)?;
+        let results = self.recorded.update.run(&inputs, step)?;
+        clip(params, most, results.last())?;
         self.optimizer.step()?;
         self.updates += 1;
+        let [loss, errors, _] = results.as_slice() else { return Ok(None) };
         if let Some(priorities) = &mut self.priorities {
-            priorities.update(&places, &judged.errors.to_vec::<f32>()?);
+            priorities.update(&places, &errors.to_vec::<f32>()?);
         }
         if report { loss.item().map(Some) } else { Ok(None) }
     }
@@ -190,8 +244,29 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
     }
 }
 
+/// The norm of the gradients; on a device, where a look at it would cost more than it saves, they
+/// are clipped at once.
+pub(super) fn gradient_norm(params: &[Tensor], most: f64) -> Result<Tensor> {
+    if params.iter().any(|p| !p.device().is_cpu()) {
+        return clip_grad_norm_(params, most);
+    }
+    let grads: Vec<Tensor> = params.iter().filter_map(Tensor::grad).collect();
+    get_total_norm(&grads, 2.0)
+}
+
+/// Clips gradients of this norm, unless every factor would be 1.
+pub(super) fn clip(params: &[Tensor], most: f64, norm: Option<&Tensor>) -> Result<()> {
+    let Some(norm) = norm.filter(|norm| norm.device().is_cpu()) else { return Ok(()) };
+    // As `clip_grads_with_norm_` computes it, NaN included.
+    let room = norm.item()? as f32 + 1e-6;
+    match most as f32 / room >= 1.0 {
+        true => Ok(()),
+        false => clip_grads_with_norm_(params, most, norm),
+    }
+}
+
 /// The place of the largest value that the mask allows.
-fn largest(values: &[f32], mask: Option<&[bool]>) -> usize {
+pub(super) fn largest(values: &[f32], mask: Option<&[bool]>) -> usize {
     let wide: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
     crate::tabular::first_best(&wide, mask)
 }
@@ -207,10 +282,10 @@ impl<O: Objective, S: Space> Agent<S::Element> for DeepAgent<O, S> {
                 None => Ok(self.actions.sample(&mut self.rng)),
             };
         }
-        if noisy {
-            self.online.draw(&mut self.rng)?;
-        }
-        let values = self.judge_actions([observation])?;
+        let values = match noisy {
+            true => self.noisy_values(observation)?,
+            false => self.best_values([observation])?,
+        };
         Ok(self.actions.at(largest(&values, mask)))
     }
 
@@ -219,7 +294,7 @@ impl<O: Objective, S: Space> Agent<S::Element> for DeepAgent<O, S> {
     }
 
     fn best_of_all(&self, seen: &[(&S::Element, Option<&[bool]>)]) -> Result<Vec<i64>> {
-        let values = self.quiet(|| self.judge_actions(seen.iter().map(|(o, _)| *o)))?;
+        let values = self.best_values(seen.iter().map(|(o, _)| *o))?;
         let rows = values.chunks(self.actions.n()).zip(seen);
         Ok(rows.map(|(values, (_, mask))| self.actions.at(largest(values, *mask))).collect())
     }
@@ -231,10 +306,9 @@ impl<O: Objective, S: Space> Agent<S::Element> for DeepAgent<O, S> {
         };
         self.remember(t, action)?;
         self.steps += 1;
-        let DqnOptions { target_update_interval, tau, train_freq, gradient_steps, .. } =
-            self.options;
+        let DqnOptions { target_update_interval, train_freq, gradient_steps, .. } = self.options;
         if self.steps.is_multiple_of(target_update_interval) {
-            polyak(&self.target.parameters(), &self.online.parameters(), tau)?;
+            self.follower.step(&self.target, &self.online, self.updates)?;
         }
         let ready = self.steps > self.options.learning_starts && !self.replay.is_empty();
         if !ready || !self.steps.is_multiple_of(train_freq) {
@@ -250,17 +324,17 @@ impl<O: Objective, S: Space> Agent<S::Element> for DeepAgent<O, S> {
 
 /// Networks, optimizer, memory, random numbers and counts; options are those of the program.
 impl<O, S> Persist for DeepAgent<O, S> {
-    fn save(&self, out: &mut Vec<u8>) {
-        Persist::save(&self.online, out);
-        Persist::save(&self.target, out);
-        save_optimizer(&self.optimizer, out);
-        self.replay.save(out);
-        self.n_step.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        Persist::save(&self.online, out)?;
+        Persist::save(&self.target, out)?;
+        save_optimizer(&self.optimizer, out)?;
+        self.replay.save(out)?;
+        self.n_step.save(out)?;
         if let Some(priorities) = &self.priorities {
-            priorities.save(out);
+            priorities.save(out)?;
         }
-        self.rng.save(out);
-        (self.steps, self.updates).save(out);
+        self.rng.save(out)?;
+        (self.steps, self.updates).save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -268,6 +342,7 @@ impl<O, S> Persist for DeepAgent<O, S> {
         Persist::load(&mut self.online, from)?;
         Persist::load(&mut self.target, from)?;
         load_optimizer(&mut self.optimizer, from)?;
+        self.follower.forget();
         self.replay.load(from)?;
         if (self.replay.width(), self.replay.capacity()) != (width, capacity) {
             return Err(from.bad("a memory of another size"));

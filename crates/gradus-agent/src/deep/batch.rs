@@ -33,14 +33,15 @@ impl Batch {
     pub fn of(replay: &Replay, places: &[usize], device: &Device) -> Result<Self> {
         let (n, width) = (places.len(), replay.width());
         let on = |tensor: Tensor| tensor.to(device);
-        let rows = |row: &dyn Fn(usize) -> Vec<f32>| -> Vec<f32> {
-            places.iter().flat_map(|&place| row(place)).collect()
-        };
+        let mut seen = Vec::with_capacity(n * width);
+        let mut following = Vec::with_capacity(n * width);
+        for &place in places {
+            seen.extend_from_slice(replay.observation(place));
+            following.extend_from_slice(replay.next_observation(place));
+        }
         let numbers = |f: &dyn Fn(usize) -> f32| -> Vec<f32> {
             places.iter().map(|&place| f(place)).collect()
         };
-        let observations = rows(&|place| replay.observation(place).to_vec());
-        let next_observations = rows(&|place| replay.next_observation(place).to_vec());
         let actions: Vec<i64> = places.iter().map(|&p| i64::from(replay.action(p))).collect();
         let masks: Vec<f32> = places
             .iter()
@@ -52,12 +53,32 @@ impl Batch {
             length => Some(on(Tensor::from_vec(masks, [n, length / n])?)?),
         };
         Ok(Batch {
-            observations: on(Tensor::from_vec(observations, [n, width])?)?,
+            observations: on(Tensor::from_vec(seen, [n, width])?)?,
             actions: on(Tensor::from_vec(actions, [n, 1])?)?,
             rewards: on(Tensor::from_vec(numbers(&|p| replay.reward(p)), [n])?)?,
-            next_observations: on(Tensor::from_vec(next_observations, [n, width])?)?,
+            next_observations: on(Tensor::from_vec(following, [n, width])?)?,
             discounts: on(Tensor::from_vec(numbers(&|p| replay.discount(p)), [n])?)?,
             allowed,
+        })
+    }
+
+    /// The tensors, for [`Batch::again`].
+    pub(super) fn parts(&self) -> Vec<&Tensor> {
+        let Batch { observations, actions, rewards, next_observations, discounts, allowed } = self;
+        let mut parts = vec![observations, actions, rewards, next_observations, discounts];
+        parts.extend(allowed);
+        parts
+    }
+
+    /// A batch of other tensors in the order of [`Batch::parts`], of which this one has as many.
+    pub(super) fn again(&self, parts: &mut impl Iterator<Item = Tensor>) -> Option<Self> {
+        Some(Batch {
+            observations: parts.next()?,
+            actions: parts.next()?,
+            rewards: parts.next()?,
+            next_observations: parts.next()?,
+            discounts: parts.next()?,
+            allowed: if self.allowed.is_some() { Some(parts.next()?) } else { None },
         })
     }
 }

@@ -109,6 +109,51 @@ pub fn quantile_huber_loss(quantiles: &Tensor, target: &Tensor, kappa: f64) -> R
     pull.mul(&huber)?.mean(&[2], false)?.sum(&[1], false)
 }
 
+/// What the transitions of many environments should be worth: rewards as far as they are trusted,
+/// then what was expected, `R = r + γ (λ R′ + (1 - λ) v′)`.
+///
+/// All lists hold a step of each of `envs` environments after another. `next_values` are the
+/// values of what followed; `ends` says of each transition whether nothing follows (`R = r`), and
+/// whether its episode was over, cut ones included (`R = r + γ v′`). So it is after the last step.
+/// *Source*: Daley & Amato 2019, arXiv:1810.09967; Gallici et al. 2024, arXiv:2407.04811.
+///
+/// ```
+/// use gradus_agent::deep::losses::lambda_returns;
+/// let (rewards, values) = ([1.0, 1.0, 1.0], [10.0, 20.0, 30.0]);
+/// let (terminated, ended) = ([false, false, true], [false, false, true]);
+/// let returns = lambda_returns(&rewards, &values, (&terminated, &ended), 1, 0.5, 0.5);
+/// assert_eq!(returns?, [1.0 + 0.25 * 6.25 + 2.5, 1.0 + 0.25 * 1.0 + 5.0, 1.0]);
+/// # Ok::<(), gradus_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// `Kind::Argument` for lists of different lengths.
+pub fn lambda_returns(
+    rewards: &[f32],
+    next_values: &[f32],
+    (terminated, ended): (&[bool], &[bool]),
+    envs: usize,
+    gamma: f64,
+    lambda: f64,
+) -> Result<Vec<f32>> {
+    let lengths = [rewards.len(), next_values.len(), terminated.len(), ended.len()];
+    if lengths != [rewards.len(); 4] {
+        let value = format!("{lengths:?} long");
+        return Err(Error::argument("lambda_returns", "lists", value, "of one length"));
+    }
+    let mut returns = vec![0.0f32; rewards.len()];
+    for i in (0..rewards.len()).rev() {
+        let value = f64::from(next_values[i]);
+        let follows = match returns.get(i + envs) {
+            _ if terminated[i] => 0.0,
+            Some(&later) if !ended[i] => lambda * f64::from(later) + (1.0 - lambda) * value,
+            _ => value,
+        };
+        returns[i] = (f64::from(rewards[i]) + gamma * follows) as f32;
+    }
+    Ok(returns)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,9 +9,10 @@
 //! | [`C51`] | the distribution of returns on 51 atoms |
 //! | [`QrDqn`] | its quantiles |
 //! | [`Rainbow`] | all of these |
+//! | [`Pqn`] | nothing, and takes away: no memory, no target, but many environments and layer norm |
 //!
-//! Each is one file: a network and a loss. What they share is [`DeepAgent`]; a new variant is an
-//! [`Objective`].
+//! Each is one file: a network and a loss. What they share, PQN apart, is [`DeepAgent`]; a new
+//! variant is an [`Objective`].
 
 mod agent;
 mod batch;
@@ -25,6 +26,7 @@ mod noisy_dqn;
 mod noisy_linear;
 mod objective;
 mod options;
+mod pqn;
 mod qr_dqn;
 mod rainbow;
 mod weights;
@@ -40,5 +42,6 @@ pub use noisy_dqn::{NoisyDqn, NoisyDqnObjective};
 pub use noisy_linear::NoisyLinear;
 pub use objective::{Judged, Objective};
 pub use options::{DqnLoss, DqnOptions};
+pub use pqn::{Pqn, PqnNetwork, PqnOptions};
 pub use qr_dqn::{QrDqn, QrDqnObjective};
 pub use rainbow::{Rainbow, RainbowObjective};

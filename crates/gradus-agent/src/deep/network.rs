@@ -87,7 +87,7 @@ pub struct QNetwork {
 }
 
 /// Draws weights from a seed instead of from the thread's generator, which is left as it is.
-fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
+pub(super) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     let old = with_default(|g| std::mem::replace(g, Generator::new(seed)));
     let built = build();
     with_default(|g| *g = old);
@@ -131,13 +131,30 @@ impl QNetwork {
     /// # Errors
     /// `Kind::OutOfMemory`.
     pub fn draw(&self, rng: &mut Pcg64) -> Result<()> {
+        self.set_noise(self.drawn(rng)?)
+    }
+
+    fn noisy_layers(&self) -> impl Iterator<Item = &NoisyLinear> {
         let layers = self.body.iter().chain([&self.advantage]).chain(&self.value);
-        for layer in layers {
-            if let Affine::Noisy(layer) = layer {
-                layer.draw(rng)?;
-            }
+        layers.filter_map(|layer| match layer {
+            Affine::Noisy(layer) => Some(layer),
+            Affine::Plain(_) => None,
+        })
+    }
+
+    /// New noise for [`QNetwork::set_noise`]; nothing where weights are not noisy.
+    pub(super) fn drawn(&self, rng: &mut Pcg64) -> Result<Vec<Tensor>> {
+        let mut drawn = Vec::new();
+        for layer in self.noisy_layers() {
+            drawn.extend(layer.drawn(rng)?);
         }
-        Ok(())
+        Ok(drawn)
+    }
+
+    /// Takes noise in the order of [`QNetwork::drawn`].
+    pub(super) fn set_noise(&self, noise: impl IntoIterator<Item = Tensor>) -> Result<()> {
+        let noises = self.noisy_layers().flat_map(NoisyLinear::noises);
+        noises.zip(noise).try_for_each(|(noise, new)| noise.set(&new))
     }
 }
 

@@ -75,15 +75,24 @@ impl NoisyLinear {
     /// # Errors
     /// `Kind::OutOfMemory`.
     pub fn draw(&self, rng: &mut Pcg64) -> Result<()> {
-        for noise in [&self.noise_in, &self.noise_out] {
+        self.noises().iter().zip(self.drawn(rng)?).try_for_each(|(noise, new)| noise.set(&new))
+    }
+
+    pub(super) fn noises(&self) -> [&Buffer; 2] {
+        [&self.noise_in, &self.noise_out]
+    }
+
+    /// New values of the noises.
+    pub(super) fn drawn(&self, rng: &mut Pcg64) -> Result<Vec<Tensor>> {
+        let draw = |noise: &Buffer| {
             let draw = |_| {
                 let x = rng.normal();
                 (x.signum() * x.abs().sqrt()) as f32
             };
             let values: Vec<f32> = (0..noise.numel()).map(draw).collect();
-            noise.set(&Tensor::from_vec(values, noise.shape())?.to(&noise.device())?)?;
-        }
-        Ok(())
+            Tensor::from_vec(values, noise.shape())?.to(&noise.device())
+        };
+        self.noises().into_iter().map(draw).collect()
     }
 }
 

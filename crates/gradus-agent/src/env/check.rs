@@ -69,7 +69,7 @@ fn saved<E: Env>(env: &mut E) -> Result<()> {
         }
     }
     let mut bytes = Vec::new();
-    env.save(&mut bytes);
+    env.save(&mut bytes)?;
     let on = |env: &mut E| -> Result<Seen<E>> {
         let mut actions = actions.clone();
         let mut seen = Vec::new();

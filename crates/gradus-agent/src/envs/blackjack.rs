@@ -134,9 +134,9 @@ impl Blackjack {
 }
 
 impl Persist for Blackjack {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.hands.save(out);
-        self.rng.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.hands.save(out)?;
+        self.rng.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

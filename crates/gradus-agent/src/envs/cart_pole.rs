@@ -94,9 +94,9 @@ impl CartPole {
 }
 
 impl crate::persist::Persist for CartPole {
-    fn save(&self, out: &mut Vec<u8>) {
-        (self.state, self.fallen).save(out);
-        self.rng.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        (self.state, self.fallen).save(out)?;
+        self.rng.save(out)
     }
 
     fn load(&mut self, from: &mut crate::persist::Source<'_>) -> Result<()> {

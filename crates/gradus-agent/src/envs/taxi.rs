@@ -60,9 +60,9 @@ pub struct Taxi {
 }
 
 impl Persist for Taxi {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.walker.save(out);
-        self.fickle.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.walker.save(out)?;
+        self.fickle.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

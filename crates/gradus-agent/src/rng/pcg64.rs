@@ -158,8 +158,8 @@ impl Pcg64 {
 }
 
 impl Persist for Pcg64 {
-    fn save(&self, out: &mut Vec<u8>) {
-        (self.state, self.increment, self.half).save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        (self.state, self.increment, self.half).save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {
@@ -200,7 +200,7 @@ mod tests {
         let mut rng = Pcg64::new(5);
         rng.next_u32();
         let mut bytes = Vec::new();
-        rng.save(&mut bytes);
+        rng.save(&mut bytes).expect("numbers");
         let mut other = Pcg64::new(6);
         other.load(&mut Source::new(&bytes)).expect("whole");
         assert_eq!((other.next_u32(), other.next_u64()), (rng.next_u32(), rng.next_u64()));

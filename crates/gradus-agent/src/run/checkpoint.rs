@@ -33,10 +33,10 @@ const FORMAT: &str = "agent state";
 /// ```
 ///
 /// # Errors
-/// `Kind::Io` when the file cannot be written.
+/// `Kind::Io` when the file cannot be written; those of [`Persist::save`].
 pub fn save_state(path: impl AsRef<Path>, value: &impl Persist) -> Result<()> {
     let mut bytes = Vec::new();
-    value.save(&mut bytes);
+    value.save(&mut bytes)?;
     let length = bytes.len();
     let tensors = BTreeMap::from([(ENTRY.to_owned(), Array::from_vec(bytes, [length])?)]);
     write_safetensors(path, &tensors, &BTreeMap::new())

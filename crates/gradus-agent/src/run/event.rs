@@ -43,12 +43,12 @@ pub struct EpisodeEnd {
 }
 
 impl Persist for Event {
-    fn save(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
         match *self {
             Event::Step { step, reward } => (0u8, step, reward).save(out),
             Event::Update { step, updates, loss } => (1u8, step, updates, loss).save(out),
             Event::Episode(EpisodeEnd { step, episode, reward, length, terminated }) => {
-                (2u8, step, episode, (reward, length), terminated).save(out);
+                (2u8, step, episode, (reward, length), terminated).save(out)
             }
         }
     }

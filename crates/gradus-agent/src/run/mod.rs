@@ -9,6 +9,8 @@ mod evaluate;
 mod event;
 #[cfg(feature = "deep")]
 mod logs;
+#[cfg(feature = "deep")]
+mod many;
 mod training;
 
 pub use checkpoint::{load_state, save_state};
@@ -17,4 +19,6 @@ pub use evaluate::{Evaluation, evaluate};
 pub use event::{EpisodeEnd, Event};
 #[cfg(feature = "deep")]
 pub use logs::{ProgressBar, TensorBoardLog};
+#[cfg(feature = "deep")]
+pub use many::VectorRun;
 pub use training::{Run, train};

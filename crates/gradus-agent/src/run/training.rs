@@ -162,16 +162,17 @@ where
     A: Agent<E::Observation>,
     E: Env<Action = i64, Observation: Persist + Default>,
 {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.agent.save(out);
-        self.env.save(out);
-        (self.seed, self.step, self.episode, self.waiting).save(out);
-        self.now.is_some().save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.agent.save(out)?;
+        self.env.save(out)?;
+        (self.seed, self.step, self.episode, self.waiting).save(out)?;
+        self.now.is_some().save(out)?;
         if let Some(Now { observation, mask, reward, length }) = &self.now {
-            observation.save(out);
-            mask.save(out);
-            (*reward, *length).save(out);
+            observation.save(out)?;
+            mask.save(out)?;
+            (*reward, *length).save(out)?;
         }
+        Ok(())
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

@@ -115,9 +115,9 @@ pub struct TableAgent<R> {
 }
 
 impl<R: Persist> Persist for TableAgent<R> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.core.save(out);
-        self.rule.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.core.save(out)?;
+        self.rule.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

@@ -124,14 +124,14 @@ fn upper(values: &[f64], counts: &[u64], c: f64) -> Vec<f64> {
 }
 
 impl Persist for Exploration {
-    fn save(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
         let (kind, schedule) = match *self {
             Exploration::EpsilonGreedy(schedule) => (0u8, schedule),
             Exploration::Softmax(schedule) => (1, schedule),
             Exploration::Ucb(c) => (2, Schedule::Constant(c)),
         };
-        kind.save(out);
-        schedule.save(out);
+        kind.save(out)?;
+        schedule.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

@@ -52,8 +52,8 @@ impl<E: Env> SyncVectorEnv<E> {
 }
 
 impl<E: Env> Persist for SyncVectorEnv<E> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.slots.iter().for_each(|slot| slot.save(out));
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.slots.iter().try_for_each(|slot| slot.save(out))
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

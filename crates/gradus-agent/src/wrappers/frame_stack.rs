@@ -54,10 +54,10 @@ impl<V: Floats, E: Env<Observation = V, ObservationSpace = BoxSpace<V>>> FrameSt
 }
 
 impl<V: Floats, E: Env<Observation = V>> Persist for FrameStack<E> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.env.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.env.save(out)?;
         let frames: Vec<Vec<f32>> = self.frames.iter().map(|f| f.as_ref().to_vec()).collect();
-        frames.save(out);
+        frames.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

@@ -106,11 +106,11 @@ impl<E> RecordEpisodeStatistics<E> {
 inner! { RecordEpisodeStatistics }
 
 impl<E: Persist> Persist for RecordEpisodeStatistics<E> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.env.save(out);
-        (self.running, self.episodes).save(out);
-        self.returns.save(out);
-        self.lengths.save(out);
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.env.save(out)?;
+        (self.running, self.episodes).save(out)?;
+        self.returns.save(out)?;
+        self.lengths.save(out)
     }
 
     fn load(&mut self, from: &mut Source<'_>) -> Result<()> {

@@ -5,7 +5,7 @@ use gradus_agent::envs::*;
 use gradus_agent::replay::{PrioritizedOptions, Replay, Stored};
 use gradus_agent::run::{Event, Run, evaluate, load_state, save_state};
 use gradus_agent::spaces::Space;
-use gradus_agent::wrappers::OneHot;
+use gradus_agent::wrappers::{OneHot, TimeLimit};
 use gradus_agent::{Agent, Env, Result, Schedule, Transition};
 use gradus_autodiff::Device;
 use gradus_nn::{Layer, Module};
@@ -80,11 +80,63 @@ fn every_agent_goes_on_exactly_where_it_was() -> Result<()> {
     resumes(|env, seed| Dqn::new(env, small(seed)), lake)?;
     resumes(gradus_agent::tabular::QLearning::new, lake)?;
     resumes(gradus_agent::tabular::Sarsa::new, lake)?;
+    resumes(gradus_agent::tabular::ExpectedSarsa::new, lake)?;
     resumes(gradus_agent::tabular::DoubleQ::new, lake)?;
     resumes(|env, seed| gradus_agent::tabular::DynaQ::new(env, seed, 5), lake)?;
     resumes(|env, seed| gradus_agent::tabular::QLambda::new(env, seed, 0.9), lake)?;
     resumes(|env, seed| gradus_agent::tabular::NStepSarsa::new(env, seed, 3), lake)?;
     resumes(|env, seed| Dqn::new(env, small(seed)), || Taxi::make(TaxiOptions::default()))
+}
+
+/// Events of a short run, and how many of its updates were repeated.
+fn watched<O, S>(mut agent: DeepAgent<O, S>) -> Result<(Vec<Event>, u64)>
+where
+    O: Objective,
+    S: Space<Element = [f32; 4]>,
+{
+    let mut world = CartPole::make(CartPoleOptions::default());
+    let mut run = Run::new(&mut agent, &mut world, 5).steps(300);
+    let events = curve(&mut run, usize::MAX)?;
+    Ok((events, agent.recording().replays()))
+}
+
+/// A recorded update gives what the plain one gives. Within another recording nothing is recorded
+/// by itself, so the second run there is plain.
+fn repeats<O, S>(make: impl Fn(&TimeLimit<CartPole>) -> Result<DeepAgent<O, S>>) -> Result<()>
+where
+    O: Objective,
+    S: Space<Element = [f32; 4]>,
+{
+    let world = CartPole::make(CartPoleOptions::default());
+    let (events, repeated) = watched(make(&world)?)?;
+    let mut outer = gradus_autodiff::Capture::new();
+    outer.run(&[], |_| Ok(Vec::new()))?;
+    let mut plain = None;
+    outer.run(&[], |_| {
+        plain = Some(watched(make(&world)?)?);
+        Ok(Vec::new())
+    })?;
+    assert!(repeated > 40, "{repeated} of 60 updates were repeated");
+    assert_eq!(plain, Some((events, 0)));
+    Ok(())
+}
+
+#[test]
+fn repeated_updates_have_the_bits_of_plain_ones() -> Result<()> {
+    let options = || DqnOptions {
+        prioritized: Some(PrioritizedOptions::default()),
+        n_steps: 3,
+        tau: 0.1,
+        target_update_interval: 1,
+        ..small(2)
+    };
+    repeats(|env| Dqn::new(env, small(2)))?;
+    repeats(|env| DoubleDqn::new(env, options()))?;
+    repeats(|env| DuelingDqn::new(env, small(2)))?;
+    repeats(|env| NoisyDqn::new(env, small(2)))?;
+    repeats(|env| C51::new(env, small(2), [0.0, 100.0]))?;
+    repeats(|env| QrDqn::new(env, small(2), 5))?;
+    repeats(|env| Rainbow::new(env, small(2), [0.0, 100.0]))
 }
 
 #[test]
@@ -263,7 +315,7 @@ fn the_target_network_follows() -> Result<()> {
     for (t, s) in target.iter().zip(&start) {
         assert!((t - s - 0.1).abs() < 1e-6, "{t} {s}");
     }
-    gradus_agent::persist::Persist::save(&agent, &mut bytes);
+    gradus_agent::persist::Persist::save(&agent, &mut bytes)?;
     assert!(!bytes.is_empty());
     Ok(())
 }
@@ -298,5 +350,43 @@ fn dqn_crosses_the_dry_lake() -> Result<()> {
         }
     }
     assert!(solved.is_some(), "within 8,000 steps");
+    Ok(())
+}
+
+/// Trained on a device: the same choices, and values that differ by rounding.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_learns_the_same() -> Result<()> {
+    let device = match Device::gpu() {
+        Ok(device) => device,
+        Err(error) => {
+            let required = std::env::var("GRADUS_REQUIRE_GPU").is_ok_and(|v| v == "1");
+            assert!(!required, "GRADUS_REQUIRE_GPU=1, but {error}");
+            return Ok(());
+        }
+    };
+    let learn = |device: &Device| -> Result<(Vec<f64>, Vec<f32>, u64)> {
+        let mut world = CartPole::make(CartPoleOptions::default());
+        let options = DqnOptions { device: device.clone(), learning_starts: 40, ..small(3) };
+        let mut agent = Dqn::new(&world, options)?;
+        let (mut rewards, mut losses) = (Vec::new(), Vec::new());
+        for event in Run::new(&mut agent, &mut world, 5).steps(120) {
+            match event? {
+                Event::Update { loss, .. } => losses.extend(loss),
+                Event::Episode(end) => rewards.push(end.reward),
+                Event::Step { .. } => {}
+            }
+        }
+        let mut seen: Vec<f32> = losses.iter().map(|&loss| loss as f32).collect();
+        seen.extend(agent.values(&[0.01, -0.2, 0.03, 0.4])?);
+        Ok((rewards, seen, agent.recording().replays()))
+    };
+    let (rewards, expected, _) = learn(&Device::cpu())?;
+    let (episodes, seen, replays) = learn(&device)?;
+    assert_eq!((episodes, seen.len()), (rewards, expected.len()));
+    for (a, b) in seen.iter().zip(&expected) {
+        assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{a} for {b}");
+    }
+    assert!(replays > 10, "{replays} of 20 updates were repeated");
     Ok(())
 }

@@ -50,10 +50,11 @@ struct Faulty {
 }
 
 impl gradus_agent::persist::Persist for Faulty {
-    fn save(&self, out: &mut Vec<u8>) {
+    fn save(&self, out: &mut Vec<u8>) -> Result<()> {
         if self.fault != Fault::Saving {
-            self.walk.save(out);
+            self.walk.save(out)?;
         }
+        Ok(())
     }
 
     fn load(&mut self, from: &mut gradus_agent::persist::Source<'_>) -> Result<()> {

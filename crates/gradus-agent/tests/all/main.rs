@@ -4,5 +4,7 @@
 mod deep;
 mod environments;
 mod golden;
+#[cfg(feature = "deep")]
+mod pqn;
 mod runs;
 mod tabular;

@@ -114,14 +114,14 @@ fn judging_changes_neither_agent_nor_environment() -> Result<()> {
     let bytes = |agent: &QLearning, env: &_| {
         use gradus_agent::persist::Persist;
         let mut out = Vec::new();
-        agent.save(&mut out);
-        Persist::save(env, &mut out);
-        out
+        agent.save(&mut out)?;
+        Persist::save(env, &mut out)?;
+        Ok::<_, Error>(out)
     };
-    let before = bytes(&agent, &env);
+    let before = bytes(&agent, &env)?;
     let first = evaluate(&agent, &env, 10, 3)?;
     assert_eq!(first, evaluate(&agent, &env, 10, 3)?);
-    assert_eq!(bytes(&agent, &env), before);
+    assert_eq!(bytes(&agent, &env)?, before);
     assert_eq!(first.returns.len(), 10);
     // Side by side or one after another: the same episodes.
     for (i, expected) in first.returns.iter().enumerate() {
