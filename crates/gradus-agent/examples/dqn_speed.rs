@@ -2,8 +2,8 @@
 //! whole run on CartPole, with rl-baselines3-zoo's hyper-parameters. One line of JSON each;
 //! `benches/peers/dqn_bench.py` has the same with PyTorch and stable-baselines3.
 //!
-//! `cargo run --release -p gradus-agent --no-default-features --features deep --example dqn_speed --
-//! [update|run ...] [--steps N] [--only VARIANT]`
+//! `cargo run --release -p gradus-agent --no-default-features --features deep --example
+//! dqn_speed -- [update|run ...] [--steps N] [--only VARIANT]`
 
 #![allow(clippy::print_stdout, reason = "an example talks to its user")]
 

@@ -103,6 +103,13 @@ const SOFTMAX: &[Row] = &[
         "",
         "One pass for loss and gradient; class weights, smoothing, ignored targets.",
     ),
+    row(
+        "cross_entropy_mean",
+        "Σ w·loss / Σ w of these rows",
+        Rule("w·(softmax(x) - onehot) / Σ w·g"),
+        "nn.functional.cross_entropy",
+        "In the same pass where classes are few.",
+    ),
     row("embedding", "weight[index]", Parts, "nn.functional.embedding", "Rows by index."),
     row("normalize", "x / max(‖x‖, eps)", Parts, "nn.functional.normalize", "Along a dimension."),
     row(

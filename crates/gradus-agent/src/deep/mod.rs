@@ -9,7 +9,7 @@
 //! | [`C51`] | the distribution of returns on 51 atoms |
 //! | [`QrDqn`] | its quantiles |
 //! | [`Rainbow`] | all of these |
-//! | [`Pqn`] | nothing, and takes away: no memory, no target, but many environments and layer norm |
+//! | [`Pqn`] | many environments and layer norm, and takes away the memory and the target |
 //!
 //! Each is one file: a network and a loss. What they share, PQN apart, is [`DeepAgent`]; a new
 //! variant is an [`Objective`].

@@ -28,7 +28,7 @@ pub struct ImageFolderOptions {
     pub color_mode: ColorMode,
     /// Height and width of the pictures.
     pub image_size: (usize, usize),
-    /// How pixels of another size are computed, with Keras' conventions: pixel centres at halves for
+    /// How pixels of another size are computed, by Keras' conventions: pixel centres at halves for
     /// the nearest pixel, too, Keys' kernel with a = -0.5, float32 until the end.
     pub interpolation: Interpolation,
     /// Whether a pixel of a smaller picture is made of all that it covers, as torchvision does;

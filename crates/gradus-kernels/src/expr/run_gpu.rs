@@ -118,7 +118,8 @@ fn kernel_text(
     let index = crate::gpu::common("index").unwrap_or_default();
     let library = library(functions);
     format!(
-        "{index}{library}const WG: u32 = {WORKGROUP}u; // @tune\nstruct Params {{\n    n: u32,\n{offsets}{fields}}}\n\
+        "{index}{library}const WG: u32 = {WORKGROUP}u; // @tune\n\
+         struct Params {{\n    n: u32,\n{offsets}{fields}}}\n\
          @group(1) @binding(0) var<uniform> p: Params;\n{bindings}{functions}\
          @compute @workgroup_size(WG)\nfn main(\n    \
          @builtin(workgroup_id) group: vec3<u32>,\n    \

@@ -23,7 +23,8 @@
 //! Glorot-uniform and biases at zero, while the layers in the root of this crate start as
 //! PyTorch's. **The layout of data stays PyTorch's**: channels come first, `[N, C, H, W]`, also
 //! for `Conv1D`, `[N, C, L]`; data with channels last goes through [`ChannelsFirst`]. Sequences of
-//! recurrent layers and of `Dense` have their features last, as in both. Weights have PyTorch's shapes and keys (`dense.weight`, not `kernel`).
+//! recurrent layers and of `Dense` have their features last, as in both. Weights have PyTorch's
+//! shapes and keys (`dense.weight`, not `kernel`).
 //!
 //! The catalogue, in Keras's groups:
 //!
