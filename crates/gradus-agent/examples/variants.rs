@@ -137,7 +137,10 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
     match name {
         "dqn" => play(name, Dqn::new(&env, options)?, seed, steps),
         "double" => play(name, DoubleDqn::new(&env, options)?, seed, steps),
-        "dueling" => play(name, DuelingDqn::new(&env, options)?, seed, steps),
+        "dueling" => {
+            options.learning_rate = 1e-3;
+            play(name, DuelingDqn::new(&env, options)?, seed, steps)
+        }
         "per" => {
             // The paper divides the learning rate by four.
             options.learning_rate /= 4.0;
