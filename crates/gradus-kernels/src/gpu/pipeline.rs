@@ -78,12 +78,30 @@ impl Pipelines {
         Ok(self.sources.lock().entry(key).or_insert_with(|| Arc::new(made)).clone())
     }
 
-    /// One kernel that does the work of all parts, compiled on first use. `None` when several
-    /// parts cannot be one: the driver's limits, such as workgroup memory, say so.
+    /// A kernel, compiled on first use.
     ///
     /// # Errors
-    /// `Kind::Shader` when a single part does not compile; the fault of an earlier call.
-    pub(super) fn compiled(
+    /// `Kind::Shader` when it does not compile; the fault of an earlier call.
+    pub(super) fn single(&self, gpu: &Gpu, source: &Source) -> Result<Arc<Compiled>> {
+        let key = Parts::from_slice(&[source.id]);
+        if let Some(Some(found)) = self.compiled.lock().get(&key) {
+            return Ok(found.clone());
+        }
+        let refuse = |message| Kind::Shader { kernel: source.name.to_owned(), message };
+        let made = compile(gpu, source.as_text());
+        gpu.check()?;
+        let made = Arc::new(made.map_err(refuse)?);
+        gpu.count_pipeline();
+        self.compiled.lock().insert(key, Some(made.clone()));
+        Ok(made)
+    }
+
+    /// One kernel that does the work of several, compiled on first use. `None` when they cannot be
+    /// one: a text says so, or the driver's limits, such as workgroup memory.
+    ///
+    /// # Errors
+    /// The fault of an earlier call.
+    pub(super) fn joined(
         &self,
         gpu: &Gpu,
         parts: &[&Arc<Source>],
@@ -92,23 +110,13 @@ impl Pipelines {
         if let Some(found) = self.compiled.lock().get(&key) {
             return Ok(found.clone());
         }
-        // Compiled without the lock: other kernels go on meanwhile.
-        let made = match parts {
-            [part] => Some(compile(gpu, part.as_text())),
-            _ => join::join(parts).ok().map(|joined| compile(gpu, joined)),
-        };
+        let made = join::join(parts).and_then(|joined| compile(gpu, joined)).ok().map(Arc::new);
         gpu.check()?;
-        let made = match made {
-            Some(Ok(compiled)) => {
-                gpu.count_pipeline();
-                Some(Arc::new(compiled))
-            }
-            Some(Err(message)) if parts.len() == 1 => {
-                return Err(Kind::Shader { kernel: parts[0].name.to_owned(), message }.into());
-            }
-            _ => None,
-        };
-        Ok(self.compiled.lock().entry(key).or_insert(made).clone())
+        if made.is_some() {
+            gpu.count_pipeline();
+        }
+        self.compiled.lock().insert(key, made.clone());
+        Ok(made)
     }
 }
 

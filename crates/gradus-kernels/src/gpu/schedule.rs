@@ -13,7 +13,7 @@ use gradus_tensor::gpu::{Access, Dispatch, Gpu, HeldSlots, MAX_WORKGROUPS, Slot}
 use smallvec::SmallVec;
 
 use super::join;
-use super::pipeline::{Pipelines, Source};
+use super::pipeline::{Compiled, Pipelines, Source};
 
 /// Calls held back at most: a training step of a small network fits.
 const MOST_CALLS: usize = 64;
@@ -38,11 +38,8 @@ pub(super) struct Call {
 
 /// A call that is held back.
 struct Held {
-    source: Arc<Source>,
-    slots: HeldSlots,
-    params: SmallVec<[u32; 40]>,
-    threads: Option<u64>,
-    grid: [u32; 3],
+    call: Call,
+    _slots: HeldSlots,
 }
 
 /// Calls of one level that become one dispatch.
@@ -73,10 +70,13 @@ impl Schedule {
     /// Holds a call back, and records everything when that is much.
     pub(super) fn add(&mut self, gpu: &Gpu, call: Call) -> Result<()> {
         let level = self.level(&call);
-        let Call { source, slots, params, threads, grid } = call;
-        let held = Held { source, slots: HeldSlots::new(slots), params, threads, grid };
+        let held = Held { _slots: HeldSlots::new(call.slots.clone()), call };
         let most = gpu.profile().max_storage_buffers as usize;
-        match self.groups.iter_mut().find(|group| group.level == level && group.fits(&held, most)) {
+        match self
+            .groups
+            .iter_mut()
+            .find(|group| group.level == level && group.fits(&held.call, most))
+        {
             Some(group) => group.push(held),
             None => {
                 let mut group = Group { level, parts: SmallVec::new(), bindings: 0, words: 0 };
@@ -119,79 +119,75 @@ impl Schedule {
     }
 }
 
-impl Held {
+impl Call {
     /// Workgroups when a workgroup has `size` invocations.
     fn workgroups(&self, size: u32) -> u64 {
         self.threads.unwrap_or(0).div_ceil(u64::from(size))
+    }
+
+    fn uses(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().map(|slot| &**slot)
+    }
+
+    /// Records the call alone.
+    fn record(&self, gpu: &Gpu) -> Result<()> {
+        let kernel = Pipelines::of(gpu)?.single(gpu, &self.source)?;
+        let uses: SmallVec<[&Slot; 8]> = self.uses().collect();
+        dispatch(gpu, &kernel, &uses, &self.params, self.grid)
+            .map_err(|error| error.within(self.source.name))
     }
 }
 
 impl Group {
     fn push(&mut self, held: Held) {
-        self.bindings += held.slots.len();
-        self.words += join::words(held.params.len());
+        self.bindings += held.call.slots.len();
+        self.words += join::words(held.call.params.len());
         self.parts.push(held);
     }
 
+    fn calls(&self) -> impl Iterator<Item = &Call> + Clone {
+        self.parts.iter().map(|held| &held.call)
+    }
+
     /// Whether a call can become another part.
-    fn fits(&self, held: &Held, most_bindings: usize) -> bool {
-        let small = |held: &Held| held.threads.is_some_and(|threads| threads <= MOST_THREADS);
-        let parts = || self.parts.iter().chain([held]);
-        let Some(size) = join::size(&parts().map(|held| &held.source)) else { return false };
+    fn fits(&self, call: &Call, most_bindings: usize) -> bool {
+        let small = |call: &Call| call.threads.is_some_and(|threads| threads <= MOST_THREADS);
+        let calls = || self.calls().chain([call]);
+        let Some(size) = join::size(&calls().map(|call| &call.source)) else { return false };
         let header = join::words(self.parts.len() + 1);
         self.parts.len() < MOST_PARTS
-            && self.bindings + held.slots.len() <= most_bindings
-            && header + self.words + join::words(held.params.len()) <= MOST_WORDS
-            && parts().all(small)
-            && parts().map(|held| held.workgroups(size)).sum::<u64>() <= u64::from(MAX_WORKGROUPS)
+            && self.bindings + call.slots.len() <= most_bindings
+            && header + self.words + join::words(call.params.len()) <= MOST_WORDS
+            && calls().all(small)
+            && calls().map(|call| call.workgroups(size)).sum::<u64>() <= u64::from(MAX_WORKGROUPS)
     }
 
     fn record(&self, gpu: &Gpu) -> Result<()> {
-        if let [held] = self.parts.as_slice() {
-            return held.record(gpu);
-        }
-        let sources: SmallVec<[&Arc<Source>; 8]> = self.parts.iter().map(|p| &p.source).collect();
-        let Some(joined) = Pipelines::of(gpu)?.compiled(gpu, &sources)? else {
-            return self.parts.iter().try_for_each(|held| held.record(gpu));
+        let sources: SmallVec<[&Arc<Source>; 8]> = self.calls().map(|call| &call.source).collect();
+        let joined = match sources.len() {
+            1 => None,
+            _ => Pipelines::of(gpu)?.joined(gpu, &sources)?,
         };
-        let size = join::size(&sources.iter().copied()).unwrap_or(1);
+        let (Some(joined), Some(size)) = (joined, join::size(&sources.iter().copied())) else {
+            return self.calls().try_for_each(|call| call.record(gpu));
+        };
         let counts: SmallVec<[u32; 8]> =
-            self.parts.iter().map(|held| held.workgroups(size) as u32).collect();
-        let params = join::params(&counts, self.parts.iter().map(|held| &held.params[..]));
-        let uses: SmallVec<[&Slot; 24]> =
-            self.parts.iter().flat_map(|held| held.slots.iter().map(|slot| &**slot)).collect();
-        let named = |error: gradus_tensor::Error| error.within(sources[0].name);
-        let bind_group = gpu.bind_group(&joined.layout, &uses).map_err(named)?;
-        let dispatch = Dispatch {
-            name: &joined.name,
-            pipeline: &joined.pipeline,
-            bind_group: &bind_group,
-            params: &params,
-            uses: &uses,
-            grid: [counts.iter().sum(), 1, 1],
-        };
-        gpu.dispatch(&dispatch).map_err(named)
+            self.calls().map(|call| call.workgroups(size) as u32).collect();
+        let params = join::params(&counts, self.calls().map(|call| &call.params[..]));
+        let uses: SmallVec<[&Slot; 24]> = self.calls().flat_map(Call::uses).collect();
+        dispatch(gpu, &joined, &uses, &params, [counts.iter().sum(), 1, 1])
+            .map_err(|error| error.within(joined.name.clone()))
     }
 }
 
-impl Held {
-    /// Records the call alone.
-    fn record(&self, gpu: &Gpu) -> Result<()> {
-        // A single source compiles or is an error.
-        let Some(kernel) = Pipelines::of(gpu)?.compiled(gpu, &[&self.source])? else {
-            return Ok(());
-        };
-        let named = |error: gradus_tensor::Error| error.within(self.source.name);
-        let uses: SmallVec<[&Slot; 8]> = self.slots.iter().map(|slot| &**slot).collect();
-        let bind_group = gpu.bind_group(&kernel.layout, &uses).map_err(named)?;
-        let dispatch = Dispatch {
-            name: &kernel.name,
-            pipeline: &kernel.pipeline,
-            bind_group: &bind_group,
-            params: &self.params,
-            uses: &uses,
-            grid: self.grid,
-        };
-        gpu.dispatch(&dispatch).map_err(named)
-    }
+fn dispatch(
+    gpu: &Gpu,
+    kernel: &Compiled,
+    uses: &[&Slot],
+    params: &[u32],
+    grid: [u32; 3],
+) -> Result<()> {
+    let bind_group = &gpu.bind_group(&kernel.layout, uses)?;
+    let (name, pipeline) = (&kernel.name, &kernel.pipeline);
+    gpu.dispatch(&Dispatch { name, pipeline, bind_group, params, uses, grid })
 }

@@ -298,6 +298,22 @@ fn launches_that_do_not_depend_on_each_other_run_as_one() {
 }
 
 #[test]
+fn kernels_that_cannot_be_one_run_apart() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    let x = gpu.upload_bytes(bytemuck::cast_slice(&[5u32; 64])).expect("memory");
+    let y = [gpu.alloc(256).expect("memory"), gpu.alloc(256).expect("memory")];
+    let text = || scale_text(2);
+    // Joined texts know no `global_invocation_id`.
+    for (y, params) in y.iter().zip([[10, 1], [20, 2]]) {
+        let (kernel, grid) = (generated(b"apart", &text), Grid::Threads(64));
+        let l = Launch { kernel, buffers: &[&x, y], params: &params, grid };
+        launch(&gpu, &l).expect("launch");
+    }
+    assert_eq!(y.map(|y| words(&y, 64)), [[51; 64], [102; 64]]);
+    assert_eq!(gpu.stats().dispatches, 2);
+}
+
+#[test]
 fn a_held_launch_reads_what_was_there_before_its_buffer_was_reused() {
     let Some(gpu) = open(&GpuOptions::default()) else { return };
     let y = gpu.alloc(2000).expect("memory");

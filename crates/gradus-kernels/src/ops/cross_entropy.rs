@@ -1,6 +1,11 @@
 //! Cross-entropy of logits and class indices with its gradient, in one pass over the logits.
 
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+
 use gradus_tensor::capture::{Plain, perform};
+#[cfg(feature = "gpu")]
+use gradus_tensor::gpu::Gpu;
 use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result};
 use smallvec::SmallVec;
 
@@ -70,7 +75,8 @@ pub fn softmax_cross_entropy(
     label_smoothing: f64,
     ignore_index: Option<i64>,
 ) -> Result<CrossEntropy> {
-    rows_or_mean(logits, target, dim, weight, label_smoothing, ignore_index, false)
+    let question = Question::new(logits, target, dim, weight, label_smoothing, ignore_index)?;
+    question.rows()
 }
 
 /// As [`softmax_cross_entropy`], reduced to the mean as PyTorch does it: `loss` is a scalar, the
@@ -102,12 +108,15 @@ pub fn mean_cross_entropy(
     label_smoothing: f64,
     ignore_index: Option<i64>,
 ) -> Result<CrossEntropy> {
-    let rows = rows_or_mean(logits, target, dim, weight, label_smoothing, ignore_index, true)?;
-    // One kernel computed the mean already.
-    if rows.loss.shape().rank() < target.shape().rank() {
-        return Ok(rows);
+    let question = Question::new(logits, target, dim, weight, label_smoothing, ignore_index)?;
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = logits.device().as_gpu()
+        && cross_entropy_gpu::is_whole(question.job.lines)
+        && question.job.lines.count() > 0
+    {
+        return question.on_gpu(gpu, How::Whole);
     }
-    let CrossEntropy { loss, dlogits, weight_sum } = rows;
+    let CrossEntropy { loss, dlogits, weight_sum } = question.rows()?;
     let all: SmallVec<[i64; 6]> = (0..target.shape().rank() as i64).collect();
     let count = reduce(Reduce::sum, &weight_sum, &all, false)?;
     let (dtype, device) = (count.dtype(), count.device().clone());
@@ -119,55 +128,71 @@ pub fn mean_cross_entropy(
     Ok(CrossEntropy { loss, dlogits, weight_sum })
 }
 
-/// The rows; with `mean`, the mean where one kernel computes it.
-fn rows_or_mean(
-    logits: &Value,
-    target: &Value,
-    dim: Dim,
-    weight: Option<&Value>,
-    label_smoothing: f64,
-    ignore_index: Option<i64>,
-    mean: bool,
-) -> Result<CrossEntropy> {
-    let lines = checked(logits, target, dim, weight)?;
-    if !(0.0..=1.0).contains(&label_smoothing) {
-        return Err(Error::argument(OP, "label_smoothing", label_smoothing, "a number in 0..=1"));
+/// What is asked for, checked.
+struct Question<'a> {
+    logits: &'a Value,
+    target: &'a Value,
+    weight: Option<&'a Value>,
+    job: Job,
+}
+
+impl<'a> Question<'a> {
+    fn new(
+        logits: &'a Value,
+        target: &'a Value,
+        dim: Dim,
+        weight: Option<&'a Value>,
+        label_smoothing: f64,
+        ignore_index: Option<i64>,
+    ) -> Result<Self> {
+        let lines = checked(logits, target, dim, weight)?;
+        if !(0.0..=1.0).contains(&label_smoothing) {
+            let expected = "a number in 0..=1";
+            return Err(Error::argument(OP, "label_smoothing", label_smoothing, expected));
+        }
+        let ignore = ignore_index.and_then(|i| word(target.dtype(), i));
+        let job = Job { lines, smoothing: label_smoothing, ignore };
+        Ok(Question { logits, target, weight, job })
     }
-    let (dtype, device) = (logits.dtype(), logits.device());
-    if lines.count() == 0 {
-        let loss = Value::constant(0.0, target.shape(), dtype, device);
-        let dlogits = Value::constant(0.0, logits.shape(), dtype, device);
-        return Ok(CrossEntropy { weight_sum: loss.clone(), loss, dlogits });
+
+    /// The loss of each row.
+    fn rows(&self) -> Result<CrossEntropy> {
+        let (dtype, device) = (self.logits.dtype(), self.logits.device());
+        if self.job.lines.count() == 0 {
+            let loss = Value::constant(0.0, self.target.shape(), dtype, device);
+            let dlogits = Value::constant(0.0, self.logits.shape(), dtype, device);
+            return Ok(CrossEntropy { weight_sum: loss.clone(), loss, dlogits });
+        }
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = device.as_gpu() {
+            let split = super::lines_gpu::Split::of(OP, gpu, self.job.lines)?;
+            return self.on_gpu(gpu, How::Rows(split));
+        }
+        let operands = [self.logits.dense()?, self.target.dense()?];
+        let weight = self.weight.map(Value::dense).transpose()?;
+        let state = (Plain(self.job), (operands, weight));
+        let outputs = perform(&state, |(Plain(job), ([logits, target], weight))| {
+            job.check(target)?;
+            match logits.dtype() {
+                DType::F64 => job.run_cpu::<f64>(logits, target, weight.as_ref()),
+                _ => job.run_cpu::<f32>(logits, target, weight.as_ref()),
+            }
+        })?;
+        let [loss, weight_sum, dlogits] = outputs.map(Value::from);
+        Ok(CrossEntropy { loss, dlogits, weight_sum })
     }
-    let ignore = ignore_index.and_then(|i| word(target.dtype(), i));
-    let job = Job { lines, smoothing: label_smoothing, ignore };
+
     #[cfg(feature = "gpu")]
-    if let Some(gpu) = device.as_gpu() {
-        let target = target.dense()?;
+    fn on_gpu(&self, gpu: &Arc<Gpu>, how: How) -> Result<CrossEntropy> {
+        let target = self.target.dense()?;
         if target.device().is_cpu() {
-            job.check(&target)?;
+            self.job.check(&target)?;
         }
-        let target = target.to(device)?;
-        let weight = weight.map(Value::dense).transpose()?;
-        let how = match mean && target.shape().rank() > 0 && How::is_whole(lines) {
-            true => How::Whole,
-            false => How::Rows(super::lines_gpu::Split::of(OP, gpu, lines)?),
-        };
-        let logits = logits.dense()?;
-        return cross_entropy_gpu::run(gpu, &job, &logits, &target, weight.as_ref(), how);
+        let target = target.to(self.logits.device())?;
+        let weight = self.weight.map(Value::dense).transpose()?;
+        let logits = self.logits.dense()?;
+        cross_entropy_gpu::run(gpu, &self.job, &logits, &target, weight.as_ref(), how)
     }
-    let _ = mean;
-    let weight = weight.map(Value::dense).transpose()?;
-    let state = (Plain(job), ([logits.dense()?, target.dense()?], weight));
-    let outputs = perform(&state, |(Plain(job), ([logits, target], weight))| {
-        job.check(target)?;
-        match logits.dtype() {
-            DType::F64 => job.run_cpu::<f64>(logits, target, weight.as_ref()),
-            _ => job.run_cpu::<f32>(logits, target, weight.as_ref()),
-        }
-    })?;
-    let [loss, weight_sum, dlogits] = outputs.map(Value::from);
-    Ok(CrossEntropy { loss, dlogits, weight_sum })
 }
 
 /// The only shape and type rule.

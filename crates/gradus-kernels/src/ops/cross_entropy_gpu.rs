@@ -29,11 +29,9 @@ pub(super) enum How {
     Whole,
 }
 
-impl How {
-    /// Whether one workgroup is enough for all rows.
-    pub(super) fn is_whole(lines: Lines) -> bool {
-        lines.n <= SHORT && lines.numel() <= FEW
-    }
+/// Whether one workgroup is enough for all rows.
+pub(super) fn is_whole(lines: Lines) -> bool {
+    lines.n <= SHORT && lines.numel() <= FEW
 }
 
 /// Cross-entropy of dense operands with elements, all on this GPU.
