@@ -1,11 +1,9 @@
-//! Checks every shader with naga and writes the table of shaders that the crate includes.
-//!
-//! A shader that does not compile, in either form of passing parameters, fails the build with its
-//! file and line.
+//! Writes the table of shaders that the crate includes: their texts with includes expanded, and
+//! what the texts say about their bindings. That they compile is for the tests to check.
 
 #[cfg(feature = "gpu")]
-#[path = "src/gpu/compose.rs"]
-mod compose;
+#[path = "src/gpu/facts.rs"]
+mod facts;
 
 fn main() {
     #[cfg(feature = "gpu")]
@@ -21,27 +19,9 @@ mod shaders {
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
-    use naga::valid::{Capabilities, ValidationFlags, Validator};
-    use naga::{AddressSpace, Module, StorageAccess, TypeInner};
-
-    use crate::compose::{compose, workgroup};
+    use crate::facts;
 
     const INCLUDE: &str = "// @include ";
-
-    /// A shader's text with its includes expanded, and where each line came from.
-    #[derive(Default)]
-    struct Expanded {
-        text: String,
-        lines: Vec<(String, usize)>,
-        files: Vec<String>,
-    }
-
-    /// What the table says about a shader.
-    struct Facts {
-        access: Vec<&'static str>,
-        words: usize,
-        subgroup: bool,
-    }
 
     pub fn build() -> Result<(), String> {
         let root = variable("CARGO_MANIFEST_DIR")?.join("shaders");
@@ -50,25 +30,29 @@ mod shaders {
         watch(&root.join("common"));
         let mut table = String::from("pub(crate) static COMMON: &[(&str, &str)] = &[\n");
         for name in files(&root.join("common"))? {
-            let expanded = expand(&root, &format!("common/{name}.wgsl"))?;
-            check(&expanded, &expanded.text)?;
-            save(&out.join(format!("common_{name}.wgsl")), &expanded.text)?;
+            let text = expand(&root, &format!("common/{name}.wgsl"))?;
+            save(&out.join(format!("common_{name}.wgsl")), &text)?;
             let _ = writeln!(table, "    ({name:?}, include_str!(\"common_{name}.wgsl\")),");
         }
         table.push_str("];\npub(crate) static SHADERS: &[Shader] = &[\n");
         for name in files(&root)? {
-            let expanded = expand(&root, &format!("{name}.wgsl"))?;
-            let Facts { access, words, subgroup } = examine(&expanded)?;
-            save(&out.join(format!("{name}.wgsl")), &expanded.text)?;
-            let access: String = access.iter().map(|a| format!("Access::{a}, ")).collect();
-            let _ = writeln!(
-                table,
-                "    Shader {{ name: {name:?}, text: include_str!(\"{name}.wgsl\"), \
-                 access: &[{access}], words: {words}, subgroup: {subgroup} }},"
-            );
+            let text = expand(&root, &format!("{name}.wgsl"))?;
+            save(&out.join(format!("{name}.wgsl")), &text)?;
+            let line = line(&name, &text).map_err(|e| format!("shaders/{name}.wgsl: {e}"))?;
+            table.push_str(&line);
         }
         table.push_str("];\n");
         save(&out.join("shaders.rs"), &table)
+    }
+
+    fn line(name: &str, text: &str) -> Result<String, String> {
+        let access = |writes| if writes { "Access::ReadWrite, " } else { "Access::Read, " };
+        let access: String = facts::bindings(text)?.into_iter().map(access).collect();
+        let (words, subgroup) = (facts::words(text)?, facts::uses_subgroups(text));
+        Ok(format!(
+            "    Shader {{ name: {name:?}, text: include_str!(\"{name}.wgsl\"), \
+             access: &[{access}], words: {words}, subgroup: {subgroup} }},\n"
+        ))
     }
 
     fn save(path: &Path, text: &str) -> Result<(), String> {
@@ -97,127 +81,36 @@ mod shaders {
         Ok(names)
     }
 
-    fn expand(root: &Path, file: &str) -> Result<Expanded, String> {
-        let mut expanded = Expanded::default();
-        include(root, file, &mut expanded)?;
-        Ok(expanded)
+    /// A file's text with the files that it includes, each once, in their places.
+    fn expand(root: &Path, file: &str) -> Result<String, String> {
+        let (mut text, mut seen) = (String::new(), Vec::new());
+        include(root, file, &mut seen, &mut text)?;
+        Ok(text)
     }
 
-    /// Appends a file, each at most once.
-    fn include(root: &Path, file: &str, out: &mut Expanded) -> Result<(), String> {
-        if out.files.iter().any(|seen| seen == file) {
+    fn include(
+        root: &Path,
+        file: &str,
+        seen: &mut Vec<String>,
+        out: &mut String,
+    ) -> Result<(), String> {
+        if seen.iter().any(|earlier| earlier == file) {
             return Ok(());
         }
-        out.files.push(file.to_owned());
+        seen.push(file.to_owned());
         let path = root.join(file);
         watch(&path);
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         for (number, line) in text.lines().enumerate() {
-            if let Some(inner) = line.trim().strip_prefix(INCLUDE) {
-                include(root, inner.trim(), out)
-                    .map_err(|e| format!("shaders/{file}:{}: {e}", number + 1))?;
-                continue;
+            match line.trim().strip_prefix(INCLUDE) {
+                Some(inner) => include(root, inner.trim(), seen, out)
+                    .map_err(|e| format!("shaders/{file}:{}: {e}", number + 1))?,
+                None => {
+                    out.push_str(line);
+                    out.push('\n');
+                }
             }
-            out.text.push_str(line);
-            out.text.push('\n');
-            out.lines.push((format!("shaders/{file}"), number + 1));
         }
         Ok(())
-    }
-
-    /// Checks both forms of a shader and reads off what the table says.
-    fn examine(shader: &Expanded) -> Result<Facts, String> {
-        let file = || format!("shaders/{}", shader.files[0]);
-        let form = |immediate| {
-            compose(&shader.text, &[], &[], immediate).map_err(|e| format!("{}: {e}", file()))
-        };
-        check(shader, &form(true)?)?;
-        let text = form(false)?;
-        let (module, subgroup) = check(shader, &text)?;
-        let problem = |message: String| format!("{}: {message}", file());
-        let [entry] = &module.entry_points[..] else {
-            return Err(problem(format!("{} entry points", module.entry_points.len())));
-        };
-        let size = workgroup(&text).map_err(problem)?;
-        if size != entry.workgroup_size {
-            return Err(problem(format!("workgroup {:?} reads as {size:?}", entry.workgroup_size)));
-        }
-        let (access, words) = bindings(&module).map_err(problem)?;
-        Ok(Facts { access, words, subgroup })
-    }
-
-    /// Storage bindings in order, and words of the parameter block.
-    fn bindings(module: &Module) -> Result<(Vec<&'static str>, usize), String> {
-        let mut storage = Vec::new();
-        let mut words = 0;
-        for (_, variable) in module.global_variables.iter() {
-            let place = variable.binding.as_ref().map(|b| (b.group, b.binding));
-            match (variable.space, place) {
-                (AddressSpace::Storage { access }, Some((0, binding))) => {
-                    let writes = access.contains(StorageAccess::STORE);
-                    storage.push((binding, if writes { "ReadWrite" } else { "Read" }));
-                }
-                (AddressSpace::Uniform, Some((1, 0))) => {
-                    words = parameter_words(module, &module.types[variable.ty].inner)?;
-                }
-                (AddressSpace::WorkGroup | AddressSpace::Private, None) => {}
-                _ => {
-                    let name = variable.name.as_deref().unwrap_or("?");
-                    return Err(format!("`{name}` is neither storage in group 0 nor parameters"));
-                }
-            }
-        }
-        storage.sort();
-        if storage.iter().enumerate().any(|(at, (binding, _))| at as u32 != *binding) {
-            return Err("storage bindings are not numbered from 0 without gaps".into());
-        }
-        Ok((storage.into_iter().map(|(_, access)| access).collect(), words))
-    }
-
-    fn parameter_words(module: &Module, block: &TypeInner) -> Result<usize, String> {
-        let TypeInner::Struct { members, .. } = block else {
-            return Err("parameters are not a struct".into());
-        };
-        let scalar = |member: &naga::StructMember| match module.types[member.ty].inner {
-            TypeInner::Scalar(scalar) => scalar.width == 4,
-            _ => false,
-        };
-        match members.iter().find(|member| !scalar(member)) {
-            None => Ok(members.len()),
-            Some(other) => {
-                let name = other.name.as_deref().unwrap_or("?");
-                Err(format!("parameter `{name}` is not a 32-bit scalar"))
-            }
-        }
-    }
-
-    /// Parses and validates; tells whether subgroup operations are needed.
-    fn check(shader: &Expanded, text: &str) -> Result<(Module, bool), String> {
-        let module = naga::front::wgsl::parse_str(text).map_err(|error| {
-            let line = error.location(text).map(|at| at.line_number);
-            located(shader, line, error.message(), &error.emit_to_string(text))
-        })?;
-        let plain = Capabilities::IMMEDIATES;
-        let subgroup = plain | Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER;
-        let validate = |allowed| {
-            let checked = Validator::new(ValidationFlags::all(), allowed).validate(&module);
-            checked.map(drop).map_err(Box::new)
-        };
-        if validate(plain).is_ok() {
-            return Ok((module, false));
-        }
-        validate(subgroup).map_err(|error| {
-            let line = error.location(text).map(|at| at.line_number);
-            located(shader, line, &error.as_inner().to_string(), &error.emit_to_string(text))
-        })?;
-        Ok((module, true))
-    }
-
-    fn located(shader: &Expanded, line: Option<u32>, message: &str, details: &str) -> String {
-        let place = line.and_then(|line| shader.lines.get(line as usize - 1));
-        match place {
-            Some((file, line)) => format!("{file}:{line}: {message}\n{details}"),
-            None => format!("shaders/{}: {message}\n{details}", shader.files[0]),
-        }
     }
 }

@@ -1,5 +1,4 @@
-//! From a shader's text to the text that is compiled. The build script checks shaders with the
-//! same functions.
+//! From a shader's text to the text that is compiled.
 //!
 //! - `const NAME: u32 = 8u; // @tune` is a constant that a launch may replace.
 //! - The lines between `// @hole NAME` and `// @end` may be replaced by generated text.
@@ -15,7 +14,7 @@ const END: &str = "// @end";
 /// The text with constants and holes filled, in the uniform or the immediate form.
 ///
 /// The error names a constant or a hole that does not exist, or a hole without an end.
-pub fn compose(
+pub(super) fn compose(
     text: &str,
     tune: &[(&str, u32)],
     holes: &[(&str, &str)],
@@ -88,7 +87,7 @@ fn constant(line: &str) -> Option<(&str, &str)> {
 }
 
 /// The workgroup size of a composed text: numbers, or constants that are numbers.
-pub fn workgroup(text: &str) -> Result<[u32; 3], String> {
+pub(super) fn workgroup(text: &str) -> Result<[u32; 3], String> {
     let inside = text
         .split_once("@workgroup_size(")
         .and_then(|(_, rest)| rest.split_once(')'))

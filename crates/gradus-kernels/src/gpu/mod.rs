@@ -1,6 +1,8 @@
 //! Shaders, pipelines and launches: the only place of this crate that names wgpu.
 
 mod compose;
+#[cfg(test)]
+mod facts;
 mod join;
 mod launch;
 mod pipeline;

@@ -1,4 +1,4 @@
-//! The shaders of `shaders/`, as the build script found and checked them.
+//! The shaders of `shaders/`, as the build script found them; the tests check them with naga.
 
 use gradus_tensor::gpu::Access;
 
@@ -42,4 +42,92 @@ pub(crate) fn composed(name: &str, tune: &[(&str, u32)], holes: &[(&str, &str)])
 pub(crate) fn composed_common(name: &str, tune: &[(&str, u32)], holes: &[(&str, &str)]) -> String {
     let text = common(name).unwrap_or("there is no such file");
     super::compose::compose(text, tune, holes, false).unwrap_or_else(|error| error)
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+
+    use super::super::compose::{compose, workgroup};
+    use super::super::facts;
+    use super::*;
+
+    /// What naga reads in a text, and whether it needs subgroups; panics with its message when the
+    /// text does not compile.
+    fn compiled(name: &str, text: &str) -> (Module, bool) {
+        let module = naga::front::wgsl::parse_str(text)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+        let plain = Capabilities::IMMEDIATES;
+        let subgroup = plain | Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER;
+        let validate = |allowed| {
+            Validator::new(ValidationFlags::all(), allowed).validate(&module).map_err(Box::new)
+        };
+        let needs = validate(plain).is_err();
+        if needs {
+            validate(subgroup)
+                .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+        }
+        (module, needs)
+    }
+
+    /// Words of the parameter block, whose members are 32-bit scalars.
+    fn words(module: &Module, ty: naga::Handle<naga::Type>) -> usize {
+        let TypeInner::Struct { members, .. } = &module.types[ty].inner else {
+            panic!("parameters are not a struct");
+        };
+        let scalar = |inner: &_| matches!(inner, TypeInner::Scalar(scalar) if scalar.width == 4);
+        assert!(members.iter().all(|member| scalar(&module.types[member.ty].inner)));
+        members.len()
+    }
+
+    #[test]
+    fn every_shader_compiles_and_is_what_the_table_says() {
+        for shader in SHADERS {
+            let name = shader.name;
+            let form = |immediate| {
+                compose(shader.text, &[], &[], immediate).unwrap_or_else(|e| panic!("{name}: {e}"))
+            };
+            compiled(name, &form(true));
+            let text = form(false);
+            let (module, subgroup) = compiled(name, &text);
+            assert_eq!(subgroup, shader.subgroup, "{name}: subgroups");
+            assert_eq!(module.entry_points.len(), 1, "{name}: entry points");
+            assert_eq!(workgroup(&text), Ok(module.entry_points[0].workgroup_size), "{name}");
+            let (mut storage, mut block) = (Vec::new(), 0);
+            for (_, variable) in module.global_variables.iter() {
+                let place = variable.binding.as_ref().map(|b| (b.group, b.binding));
+                match (variable.space, place) {
+                    (AddressSpace::Storage { access }, Some((0, binding))) => {
+                        let writes = access.contains(StorageAccess::STORE);
+                        storage
+                            .push((binding, if writes { Access::ReadWrite } else { Access::Read }));
+                    }
+                    (AddressSpace::Uniform, Some((1, 0))) => block = words(&module, variable.ty),
+                    (AddressSpace::WorkGroup | AddressSpace::Private, None) => {}
+                    _ => panic!("{name}: {:?} is neither storage nor parameters", variable.name),
+                }
+            }
+            storage.sort_by_key(|(binding, _)| *binding);
+            let access: Vec<Access> = storage.into_iter().map(|(_, access)| access).collect();
+            assert_eq!(access, shader.access, "{name}: storage");
+            assert_eq!(block, shader.words, "{name}: parameters");
+        }
+        for (name, text) in COMMON {
+            compiled(name, text);
+        }
+    }
+
+    #[test]
+    fn a_text_in_another_form_is_refused() {
+        let gap = "@group(0) @binding(1) var<storage, read> x: array<u32>;";
+        assert!(facts::bindings(gap).is_err());
+        let uniform = "@group(0) @binding(0) var<uniform> x: u32;";
+        assert!(facts::bindings(uniform).is_err());
+        let vector = "struct P {\n a: u32,\n b: vec2<u32>,\n}\n\
+                      @group(1) @binding(0) var<uniform> p: P;";
+        assert!(facts::words(vector).is_err());
+        assert_eq!(facts::words(&vector.replace("vec2<u32>", "f32")), Ok(2));
+        assert!(!facts::uses_subgroups("// subgroupAdd\nfn f() {}"));
+    }
 }
