@@ -30,12 +30,6 @@ const STEPS: &[Step] = &[
     }),
     ("tidy", tidy::run),
     ("test", || run_to_end(&mut test_command()?)),
-    ("test features", || {
-        let features = "gradus-data/image,gradus-data/draw,gradus-data/wav,gradus-data/sets,\
-                        gradus-agent/gif,gradus-agent/gpu";
-        let packages = ["test", "--package", "gradus-data", "--package", "gradus-agent"];
-        run_to_end(places::cargo(&packages).args(["--features", features]))
-    }),
 ];
 
 pub(crate) fn run() -> Result<()> {
