@@ -8,6 +8,7 @@ use gradus_nn::{Module, Part, StateDict, walk};
 use gradus_optim::{AveragedModel, Optimizer};
 use gradus_tensor::{Error, Result};
 
+use crate::captured::CapturedSteps;
 use crate::checkpoint::Files;
 use crate::history::History;
 use crate::logs::Logs;
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) restore: Option<Files>,
     /// Averages of the weights, where somebody keeps them.
     pub(crate) averages: Option<Rc<RefCell<AveragedModel>>>,
+    /// Steps that are recorded and repeated, where that is asked for.
+    pub(crate) captured: Option<CapturedSteps>,
     /// The arguments of the run, for those who record them.
     pub(crate) arguments: serde_json::Value,
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::callback::{Callback, Event};
 use crate::callbacks::ProgressBar;
+use crate::captured::CapturedSteps;
 use crate::checkpoint::Position;
 use crate::context::Run;
 use crate::feed::{Feed, Part};
@@ -126,6 +127,7 @@ impl<L: Learner> Trainer<L> {
         Ok(Run {
             epochs: options.epochs,
             epoch: options.initial_epoch,
+            captured: options.capture.then(CapturedSteps::default),
             arguments: json!({
                 "epochs": options.epochs,
                 "batch_size": options.batch_size,
@@ -190,19 +192,14 @@ impl<L: Learner> Trainer<L> {
         if turns > 1 {
             return self.train_in_turns(turns, step, columns);
         }
-        if part.first {
-            self.learner.module().zero_grad();
-        }
-        let loss = self.learner.training_step(columns, &mut step)?;
-        must_be_scalar(&loss)?;
+        let loss = match &mut self.run.captured {
+            Some(captured) if part.first && part.last => {
+                captured.run(&mut self.learner, &mut step, columns)?
+            }
+            _ => plain_step(&mut self.learner, &mut step, part, columns)?,
+        };
         if self.run.iteration == 0 {
             self.run.messages.extend(step.advice.take());
-        }
-        // A mean of means counts each by its samples.
-        if part.share == 1.0 {
-            loss.backward()?;
-        } else {
-            (&loss * part.share)?.backward()?;
         }
         self.run.accumulating = !part.last;
         if part.last {
@@ -276,6 +273,27 @@ impl<L: Learner> Trainer<L> {
         }
         Ok(())
     }
+}
+
+/// Forward and backward.
+fn plain_step(
+    learner: &mut impl Learner,
+    step: &mut Step,
+    part: Part,
+    columns: &[Tensor],
+) -> Result<Tensor> {
+    if part.first {
+        learner.module().zero_grad();
+    }
+    let loss = learner.training_step(columns, step)?;
+    must_be_scalar(&loss)?;
+    // A mean of means counts each by its samples.
+    if part.share == 1.0 {
+        loss.backward()?;
+    } else {
+        (&loss * part.share)?.backward()?;
+    }
+    Ok(loss)
 }
 
 pub(crate) fn must_be_scalar(loss: &Tensor) -> Result<()> {

@@ -45,6 +45,7 @@ mod training_page {}
 
 mod callback;
 mod callbacks;
+mod captured;
 mod checkpoint;
 mod config;
 mod context;

@@ -74,6 +74,11 @@ pub struct FitOptions<'a> {
     /// batch as a whole, as batch norm does). The last step of an epoch may have fewer. Keras:
     /// `gradient_accumulation_steps`.
     pub accumulate: usize,
+    /// Whether a training step is recorded once and repeated with almost no host work, where it can
+    /// be: see [`Capture`](gradus_autodiff::Capture), also for what a step must not do. Results are
+    /// the same bits. Batches that share a step of the optimizer, and learners with several turns,
+    /// run as always. Keras: `jit_compile`.
+    pub capture: bool,
     /// Whether each epoch has a random order of its own.
     pub shuffle: bool,
     /// What the orders and the transforms depend on, together with the epoch's number.
@@ -114,6 +119,7 @@ impl Default for FitOptions<'_> {
             validation_steps: None,
             steps_per_epoch: None,
             accumulate: 1,
+            capture: false,
             shuffle: true,
             seed: 0,
             transforms: Vec::new(),

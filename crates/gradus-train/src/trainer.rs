@@ -1,6 +1,6 @@
 //! `Trainer`: a learner with an optimizer and metrics.
 
-use gradus_autodiff::Tensor;
+use gradus_autodiff::{Capture, Tensor};
 use gradus_nn::{Layer, Loss};
 use gradus_optim::{Optimizer, ParamGroup, clip_grad_norm_, clip_grad_value_};
 use gradus_tensor::{Error, Kind, Result, Shape};
@@ -163,6 +163,13 @@ impl<L: Learner> Trainer<L> {
     /// `Kind::Argument` for a metric that the trainer does not have.
     pub fn sums(&mut self, name: &str) -> Result<Vec<f64>> {
         self.trackers.sums(name)
+    }
+
+    /// The recorded steps of the last [`fit`](Trainer::fit) with
+    /// [`FitOptions::capture`](crate::FitOptions::capture): how often they were repeated, and why
+    /// not if they were not.
+    pub fn recording(&self) -> Option<&Capture> {
+        self.run.captured.as_ref().map(|captured| &captured.capture)
     }
 
     /// The learning rate of the first parameter group.

@@ -4,6 +4,7 @@
 
 mod accumulate;
 mod callbacks;
+mod capture;
 mod corruption;
 mod fit;
 mod gpu;
