@@ -99,7 +99,7 @@ fn cross(name: &str, seed: u64) -> Result<()> {
     let mut env = FrozenLake::make(FrozenLakeOptions { is_slippery, ..Default::default() })?;
     let law = env.clone();
     let options = DqnOptions {
-        learning_rate,
+        learning_rate: learning_rate.into(),
         batch_size: 64,
         buffer_size: 20_000,
         target_update_interval: 250,
@@ -138,12 +138,12 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
         "dqn" => play(name, Dqn::new(&env, options)?, seed, steps),
         "double" => play(name, DoubleDqn::new(&env, options)?, seed, steps),
         "dueling" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, DuelingDqn::new(&env, options)?, seed, steps)
         }
         "per" => {
             // The paper divides the learning rate by four.
-            options.learning_rate /= 4.0;
+            options.learning_rate = (2.3e-3 / 4.0).into();
             options.prioritized = Some(PrioritizedOptions::default());
             play(name, Dqn::new(&env, options)?, seed, steps)
         }
@@ -153,15 +153,15 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
         }
         "noisy" => play(name, NoisyDqn::new(&env, options)?, seed, steps),
         "c51" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, C51::new(&env, options, RANGE)?, seed, steps)
         }
         "qr" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, QrDqn::new(&env, options, 25)?, seed, steps)
         }
         "rainbow" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, Rainbow::new(&env, options, RANGE)?, seed, steps)
         }
         "pqn" => play_many(name, PqnOptions { seed, ..PqnOptions::cart_pole() }, seed, steps),

@@ -20,9 +20,6 @@ use crate::spaces::Discrete;
 /// *Source*: Fortunato et al. 2017, arXiv:1706.10295.
 pub type NoisyDqn<S> = DeepAgent<NoisyDqnObjective, S>;
 
-/// The paper's noise at the beginning.
-const SIGMA0: f64 = 0.5;
-
 /// The objective of [`NoisyDqn`].
 #[derive(Clone, Copy, Debug)]
 pub struct NoisyDqnObjective {
@@ -46,7 +43,7 @@ impl<S: crate::spaces::Space> NoisyDqn<S> {
 impl Objective for NoisyDqnObjective {
     fn network(&self, options: &DqnOptions) -> NetworkOptions {
         let hidden = options.net_arch.clone();
-        NetworkOptions { hidden, noisy: Some(SIGMA0), ..Default::default() }
+        NetworkOptions { hidden, noisy: Some(options.sigma0), ..Default::default() }
     }
 
     fn explores_by_noise(&self) -> bool {
