@@ -63,7 +63,7 @@ pub struct DqnOptions {
     pub prioritized: Option<PrioritizedOptions>,
     /// What is made of the distance to a target; of agents that learn no distribution.
     pub loss: DqnLoss,
-    /// The noise of weights at the beginning, σ₀; of agents that explore by it.
+    /// The noise of weights at the beginning, σ₀, 0.5 in the paper; of agents that explore by it.
     pub sigma0: f64,
     /// Sizes of the hidden layers.
     pub net_arch: Vec<usize>,
