@@ -136,7 +136,7 @@ fn main() -> Result<()> {
             }
             "noisy" => time(name, &job, |options| NoisyDqn::new(&env, options))?,
             "c51" => time(name, &job, |options| C51::new(&env, options, range))?,
-            "qr" => time(name, &job, |options| QrDqn::new(&env, options, 25))?,
+            "qr" => time(name, &job, |options| QrDqn::new(&env, options, 10))?,
             "rainbow" => time(name, &job, |options| Rainbow::new(&env, options, range))?,
             _ => println!("no variant `{name}`; there are {NAMES:?}"),
         }

@@ -99,7 +99,7 @@ fn cross(name: &str, seed: u64) -> Result<()> {
     let mut env = FrozenLake::make(FrozenLakeOptions { is_slippery, ..Default::default() })?;
     let law = env.clone();
     let options = DqnOptions {
-        learning_rate,
+        learning_rate: learning_rate.into(),
         batch_size: 64,
         buffer_size: 20_000,
         target_update_interval: 250,
@@ -131,6 +131,13 @@ fn cross(name: &str, seed: u64) -> Result<()> {
     Ok(())
 }
 
+/// As many updates, in four times as many rounds: the target network, which stands still within a
+/// round, is copied every 64 steps instead of 256. The rate falls to 0, so that the end is calm.
+fn closer(options: DqnOptions) -> DqnOptions {
+    let learning_rate = Schedule::linear(1e-3, 0.0, 50_000);
+    DqnOptions { learning_rate, train_freq: 64, gradient_steps: 32, ..options }
+}
+
 fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
     let env = CartPole::make(Default::default());
     let mut options = DqnOptions { seed, ..DqnOptions::cart_pole() };
@@ -138,12 +145,12 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
         "dqn" => play(name, Dqn::new(&env, options)?, seed, steps),
         "double" => play(name, DoubleDqn::new(&env, options)?, seed, steps),
         "dueling" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, DuelingDqn::new(&env, options)?, seed, steps)
         }
         "per" => {
             // The paper divides the learning rate by four.
-            options.learning_rate /= 4.0;
+            options.learning_rate = (2.3e-3 / 4.0).into();
             options.prioritized = Some(PrioritizedOptions::default());
             play(name, Dqn::new(&env, options)?, seed, steps)
         }
@@ -151,17 +158,20 @@ fn run(name: &str, seed: u64, steps: u64) -> Result<()> {
             options.n_steps = 3;
             play(name, Dqn::new(&env, options)?, seed, steps)
         }
-        "noisy" => play(name, NoisyDqn::new(&env, options)?, seed, steps),
+        "noisy" => {
+            // The largest of noisy values is too large. Bootstrapping multiplies that by
+            // 1 / (1 - γⁿ), which is 100 for one step and 34 for three.
+            let learning_rate = Schedule::linear(1e-3, 0.0, 50_000);
+            let options = DqnOptions { learning_rate, n_steps: 3, sigma0: 0.1, ..options };
+            play(name, NoisyDqn::new(&env, options)?, seed, steps)
+        }
         "c51" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, C51::new(&env, options, RANGE)?, seed, steps)
         }
-        "qr" => {
-            options.learning_rate = 1e-3;
-            play(name, QrDqn::new(&env, options, 25)?, seed, steps)
-        }
+        "qr" => play(name, QrDqn::new(&env, closer(options), 10)?, seed, steps),
         "rainbow" => {
-            options.learning_rate = 1e-3;
+            options.learning_rate = 1e-3.into();
             play(name, Rainbow::new(&env, options, RANGE)?, seed, steps)
         }
         "pqn" => play_many(name, PqnOptions { seed, ..PqnOptions::cart_pole() }, seed, steps),

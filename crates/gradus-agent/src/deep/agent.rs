@@ -66,7 +66,7 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
         let (online, target) = (build()?.to(&options.device)?, build()?.to(&options.device)?);
         // The target has no gradients: nothing of it is recorded.
         target.requires_grad_(false);
-        let adam = Adam::new(online.parameters(), options.learning_rate);
+        let adam = Adam::new(online.parameters(), options.learning_rate.at(0));
         Ok(DeepAgent {
             replay: Replay::new(options.buffer_size, inputs),
             n_step: NStep::new(options.n_steps, options.gamma),
@@ -191,6 +191,10 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
             own = self.online.drawn(&mut self.rng)?;
             others = self.target.drawn(&mut self.rng)?;
         }
+        let rate = self.options.learning_rate.at(self.steps);
+        for group in self.optimizer.param_groups_mut() {
+            group.set("lr", rate);
+        }
         let (online, target, objective) = (&self.online, &self.target, &self.objective);
         let (params, most) =
             (self.optimizer.param_groups()[0].params(), self.options.max_grad_norm);
@@ -200,7 +204,7 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
         inputs.extend(weights.iter().chain(&own).chain(&others));
         let step = |inputs: &[Tensor]| {
             let mut inputs = inputs.iter().cloned();
-            let Some(batch) = batch.again(&mut inputs) else { return Ok(Vec::new()) };
+            let batch = batch.again(&mut inputs)?;
             let weights = weights.as_ref().and_then(|_| inputs.next());
             online.set_noise(inputs.by_ref().take(own.len()))?;
             target.set_noise(inputs)?;
@@ -234,7 +238,8 @@ impl<O: Objective, S: Space> DeepAgent<O, S> {
             discount: 0.0,
             next_mask: t.next_mask.map(<[bool]>::to_vec).unwrap_or_default(),
         };
-        for stored in self.n_step.push(step, t.terminated, t.truncated) {
+        let terminated = t.terminated && self.options.terminal_mask;
+        for stored in self.n_step.push(step, terminated, t.terminated || t.truncated) {
             let place = self.replay.push(&stored)?;
             if let Some(priorities) = &mut self.priorities {
                 priorities.add(place);

@@ -1,7 +1,7 @@
 //! Transitions as tensors.
 
 use gradus_autodiff::{Device, Tensor};
-use gradus_tensor::Result;
+use gradus_tensor::{Error, Result};
 
 use crate::replay::Replay;
 
@@ -70,15 +70,22 @@ impl Batch {
         parts
     }
 
-    /// A batch of other tensors in the order of [`Batch::parts`], of which this one has as many.
-    pub(super) fn again(&self, parts: &mut impl Iterator<Item = Tensor>) -> Option<Self> {
-        Some(Batch {
-            observations: parts.next()?,
-            actions: parts.next()?,
-            rewards: parts.next()?,
-            next_observations: parts.next()?,
-            discounts: parts.next()?,
-            allowed: if self.allowed.is_some() { Some(parts.next()?) } else { None },
+    /// A batch of other tensors in the order of [`Batch::parts`].
+    ///
+    /// # Errors
+    /// `Kind::Argument` for fewer than this one has.
+    pub(super) fn again(&self, parts: &mut impl Iterator<Item = Tensor>) -> Result<Self> {
+        let mut next = |name| {
+            let missing = || Error::argument("batch", "parts", format!("no {name}"), "all of them");
+            parts.next().ok_or_else(missing)
+        };
+        Ok(Batch {
+            observations: next("observations")?,
+            actions: next("actions")?,
+            rewards: next("rewards")?,
+            next_observations: next("next_observations")?,
+            discounts: next("discounts")?,
+            allowed: self.allowed.as_ref().map(|_| next("allowed")).transpose()?,
         })
     }
 }

@@ -30,8 +30,8 @@ impl DqnLoss {
 /// the memory's size and that exploration is counted in steps.
 #[derive(Clone, Debug)]
 pub struct DqnOptions {
-    /// Adam's step.
-    pub learning_rate: f64,
+    /// Adam's step, as a function of steps.
+    pub learning_rate: Schedule,
     /// Adam's ε.
     pub adam_eps: f64,
     /// How many transitions are remembered.
@@ -56,10 +56,15 @@ pub struct DqnOptions {
     pub max_grad_norm: f64,
     /// Rewards before a value is believed.
     pub n_steps: usize,
+    /// Whether nothing follows the end of an episode. Without it targets look past the end, as
+    /// loops without a mask do.
+    pub terminal_mask: bool,
     /// Whether what surprised is drawn more often.
     pub prioritized: Option<PrioritizedOptions>,
     /// What is made of the distance to a target; of agents that learn no distribution.
     pub loss: DqnLoss,
+    /// The noise of weights at the beginning, σ₀, 0.5 in the paper; of agents that explore by it.
+    pub sigma0: f64,
     /// Sizes of the hidden layers.
     pub net_arch: Vec<usize>,
     /// Of the weights, of chance and of the draws from memory.
@@ -71,7 +76,7 @@ pub struct DqnOptions {
 impl Default for DqnOptions {
     fn default() -> Self {
         DqnOptions {
-            learning_rate: 1e-4,
+            learning_rate: Schedule::Constant(1e-4),
             adam_eps: 1e-8,
             buffer_size: 100_000,
             learning_starts: 100,
@@ -84,8 +89,10 @@ impl Default for DqnOptions {
             exploration: Schedule::linear(1.0, 0.05, 10_000),
             max_grad_norm: 10.0,
             n_steps: 1,
+            terminal_mask: true,
             prioritized: None,
             loss: DqnLoss::Huber,
+            sigma0: 0.5,
             net_arch: vec![64, 64],
             seed: 0,
             device: Device::cpu(),
@@ -97,7 +104,7 @@ impl DqnOptions {
     /// What rl-baselines3-zoo uses for CartPole over 50,000 steps.
     pub fn cart_pole() -> Self {
         DqnOptions {
-            learning_rate: 2.3e-3,
+            learning_rate: Schedule::Constant(2.3e-3),
             batch_size: 64,
             learning_starts: 1000,
             target_update_interval: 10,

@@ -30,8 +30,6 @@ pub struct RainbowObjective {
 
 /// Number of atoms.
 const ATOMS: usize = 51;
-/// The paper's noise at the beginning.
-const SIGMA0: f64 = 0.5;
 
 impl<S: crate::spaces::Space> Rainbow<S> {
     /// For an environment whose actions are numbered; returns are sought within `range`.
@@ -54,7 +52,7 @@ impl<S: crate::spaces::Space> Rainbow<S> {
 impl Objective for RainbowObjective {
     fn network(&self, options: &DqnOptions) -> NetworkOptions {
         let hidden = options.net_arch.clone();
-        NetworkOptions { hidden, dueling: true, noisy: Some(SIGMA0), atoms: ATOMS }
+        NetworkOptions { hidden, dueling: true, noisy: Some(options.sigma0), atoms: ATOMS }
     }
 
     fn values(&self, output: &Tensor) -> Result<Tensor> {

@@ -112,6 +112,7 @@ pub struct TableAgent<R> {
     pub(super) rule: R,
     observations: Discrete,
     actions: Discrete,
+    terminal_mask: bool,
 }
 
 impl<R: Persist> Persist for TableAgent<R> {
@@ -147,7 +148,7 @@ impl<R: Rule> TableAgent<R> {
             counts: vec![0; observations.n() * actions.n()],
         };
         let rule = rule(&core);
-        TableAgent { core, rule, observations, actions }
+        TableAgent { core, rule, observations, actions, terminal_mask: true }
     }
 
     /// How far a value moves towards its target, as a function of episodes.
@@ -174,6 +175,14 @@ impl<R: Rule> TableAgent<R> {
     #[must_use]
     pub fn exploration(mut self, exploration: Exploration) -> Self {
         self.core.exploration = exploration;
+        self
+    }
+
+    /// Whether nothing follows the end of an episode; true unless set. Without it targets look past
+    /// the end, as loops without a mask do.
+    #[must_use]
+    pub fn terminal_mask(mut self, terminal_mask: bool) -> Self {
+        self.terminal_mask = terminal_mask;
         self
     }
 
@@ -223,8 +232,8 @@ impl<R: Rule> Agent<i64> for TableAgent<R> {
             action,
             reward: t.reward,
             next: self.state(*t.next_observation)?,
-            terminated: t.terminated,
-            truncated: t.truncated,
+            terminated: t.terminated && self.terminal_mask,
+            truncated: t.truncated || (t.terminated && !self.terminal_mask),
             next_mask: t.next_mask,
         };
         let error = self.rule.learn(&mut self.core, &moment);

@@ -7,12 +7,12 @@ use gradus_agent::run::{Event, Run, evaluate, load_state, save_state};
 use gradus_agent::spaces::Space;
 use gradus_agent::wrappers::{OneHot, TimeLimit};
 use gradus_agent::{Agent, Env, Result, Schedule, Transition};
-use gradus_autodiff::Device;
+use gradus_autodiff::{Device, Tensor};
 use gradus_nn::{Layer, Module};
 
 fn small(seed: u64) -> DqnOptions {
     DqnOptions {
-        learning_rate: 1e-3,
+        learning_rate: Schedule::linear(1e-3, 1e-4, 300),
         learning_starts: 60,
         batch_size: 16,
         target_update_interval: 50,
@@ -260,20 +260,60 @@ impl Env for TwoStates {
 #[test]
 fn a_limit_bootstraps_and_an_end_does_not() -> Result<()> {
     let world = TwoStates::default();
-    let mut agent = Dqn::new(&world, small(0))?;
-    for (terminated, truncated) in [(true, false), (false, true), (true, true), (false, false)] {
-        agent.observe(&Transition {
-            observation: &[0.0; 2],
-            action: 0,
-            reward: 1.0,
-            next_observation: &[1.0; 2],
-            terminated,
-            truncated,
-            next_mask: None,
-        })?;
+    for (terminal_mask, end) in [(true, 0.0), (false, 0.99)] {
+        let mut agent = Dqn::new(&world, DqnOptions { terminal_mask, ..small(0) })?;
+        for (terminated, truncated) in [(true, false), (false, true), (true, true), (false, false)]
+        {
+            agent.observe(&lonely(terminated, truncated))?;
+        }
+        let discounts: Vec<f32> = (0..4).map(|place| agent.replay().discount(place)).collect();
+        assert_eq!(discounts, [end, 0.99, end, 0.99]);
     }
-    let discounts: Vec<f32> = (0..4).map(|place| agent.replay().discount(place)).collect();
-    assert_eq!(discounts, [0.0, 0.99, 0.0, 0.99]);
+    Ok(())
+}
+
+/// A step between the two states.
+fn lonely(terminated: bool, truncated: bool) -> Transition<'static, [f32; 2]> {
+    Transition {
+        observation: &[0.0; 2],
+        action: 0,
+        reward: 1.0,
+        next_observation: &[1.0; 2],
+        terminated,
+        truncated,
+        next_mask: None,
+    }
+}
+
+/// The recorded update takes the rate of its moment.
+#[test]
+fn the_rate_follows_its_schedule() -> Result<()> {
+    let learning_rate = Schedule::linear(1e-2, 0.0, 100);
+    let options = DqnOptions { learning_rate, learning_starts: 0, train_freq: 1, ..small(0) };
+    let mut agent = Dqn::new(&TwoStates::default(), options)?;
+    let last = |parameters: Vec<Tensor>| -> Result<Vec<f32>> {
+        parameters.last().map_or(Ok(Vec::new()), Tensor::to_vec)
+    };
+    let mut weights = vec![last(agent.network().parameters())?];
+    for _ in 0..110 {
+        agent.observe(&lonely(false, false))?;
+        weights.push(last(agent.network().parameters())?);
+    }
+    assert!(agent.recording().replays() > 100);
+    let moved = |i: usize| -> f32 {
+        weights[i].iter().zip(&weights[i + 1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    assert!((moved(0) - 0.99e-2).abs() < 1e-5, "Adam's first step is its rate: {}", moved(0));
+    assert!((99..109).all(|i| moved(i) == 0.0), "nothing moves after step 100");
+    Ok(())
+}
+
+/// The network of a beginner's notes on the lake.
+#[test]
+fn networks_are_as_deep_as_asked_for() -> Result<()> {
+    let hidden = vec![64, 64, 96, 96, 64, 64];
+    let network = QNetwork::new(16, 4, &NetworkOptions { hidden, ..Default::default() }, 0)?;
+    assert_eq!(network.num_parameters(), 31_428);
     Ok(())
 }
 
@@ -295,22 +335,13 @@ fn the_target_network_follows() -> Result<()> {
     let world = TwoStates::default();
     // After one step the target is a tenth of the way; the online network does not move.
     let options =
-        DqnOptions { tau: 0.1, target_update_interval: 1, learning_rate: 0.0, ..small(0) };
+        DqnOptions { tau: 0.1, target_update_interval: 1, learning_rate: 0.0.into(), ..small(0) };
     let mut agent = Dqn::new(&world, options)?;
     let start: Vec<f32> = agent.network().parameters()[0].to_vec()?;
     let shifted = agent.network().parameters()[0].add(1.0)?.detach();
     agent.network().parameters()[0].set_value(&shifted)?;
     let mut bytes = Vec::new();
-    let step = Transition {
-        observation: &[0.0; 2],
-        action: 0,
-        reward: 1.0,
-        next_observation: &[1.0; 2],
-        terminated: false,
-        truncated: false,
-        next_mask: None,
-    };
-    agent.observe(&step)?;
+    agent.observe(&lonely(false, false))?;
     let target: Vec<f32> = agent.target_network().parameters()[0].to_vec()?;
     for (t, s) in target.iter().zip(&start) {
         assert!((t - s - 0.1).abs() < 1e-6, "{t} {s}");
@@ -328,7 +359,7 @@ fn dqn_crosses_the_dry_lake() -> Result<()> {
     let mut env = OneHot::new(FrozenLake::make(lake)?)?;
     let fresh = env.clone();
     let options = DqnOptions {
-        learning_rate: 1e-3,
+        learning_rate: 1e-3.into(),
         batch_size: 64,
         buffer_size: 20_000,
         learning_starts: 500,

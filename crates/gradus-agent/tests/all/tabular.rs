@@ -164,6 +164,11 @@ fn nothing_follows_the_end_but_something_follows_a_limit() -> Result<()> {
     let before = 0.25 + 0.5 * (0.9 * 0.25 - 0.25);
     assert_eq!(agent.values().get(14, 2), before + 0.5 * (1.0 - before), "2 is not allowed there");
     assert_eq!(agent.episodes(), 3);
+    let mut agent = QLearning::new(&env, 0)?.alpha(0.5).gamma(0.9).terminal_mask(false);
+    agent.observe(&goal(1.0, &14, true))?;
+    agent.observe(&goal(1.0, &14, true))?;
+    assert_eq!(agent.values().get(14, 2), 0.5 + 0.5 * (1.0 + 0.9 * 0.5 - 0.5));
+    assert_eq!(agent.episodes(), 2);
     Ok(())
 }
 

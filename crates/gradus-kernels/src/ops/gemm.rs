@@ -37,10 +37,26 @@ pub(super) trait Float: Real {
         add: bool,
         parallel: bool,
     );
+
+    /// `c = a · b`, dense, where a way without packing both operands is the faster one; whether
+    /// it was.
+    ///
+    /// # Safety
+    /// As [`Float::gemm`].
+    unsafe fn panels(
+        size: [usize; 3],
+        c: *mut Self,
+        a: Matrix<Self>,
+        b: Matrix<Self>,
+        parallel: bool,
+    ) -> bool {
+        let _ = (size, c, a, b, parallel);
+        false
+    }
 }
 
 macro_rules! float {
-    ($t:ident, $module:ident) => {
+    ($t:ident, $module:ident $(, $panels:path)?) => {
         impl Float for $t {
             unsafe fn gemm(
                 [m, n, k]: [usize; 3],
@@ -84,8 +100,21 @@ macro_rules! float {
                     );
                 }
             }
+$(
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn panels(
+                size: [usize; 3],
+                c: *mut Self,
+                a: Matrix<Self>,
+                b: Matrix<Self>,
+                parallel: bool,
+            ) -> bool {
+                // SAFETY: promised by the caller.
+                unsafe { $panels(size, c, a, b, parallel) }
+            }
+)?
         }
     };
 }
-float!(f32, gemm_f32);
+float!(f32, gemm_f32, super::panels::product);
 float!(f64, gemm_f64);

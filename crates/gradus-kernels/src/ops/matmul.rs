@@ -220,8 +220,10 @@ macro_rules! product {
                 let b_matrix = Matrix { first: b, row, col };
                 // SAFETY: promised by the caller.
                 unsafe {
-                    if !super::matvec::$vector(g, a, b, c) {
-                        let size = [g.m, g.n, g.k];
+                    let size = [g.m, g.n, g.k];
+                    if !super::matvec::$vector(g, a, b, c)
+                        && !Self::panels(size, c, a_matrix, b_matrix, par)
+                    {
                         Self::gemm(size, (c, g.n), a_matrix, b_matrix, false, par);
                     }
                 }

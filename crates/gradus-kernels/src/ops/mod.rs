@@ -25,6 +25,7 @@ mod matvec;
 mod max_pool;
 #[cfg(feature = "gpu")]
 mod max_pool_gpu;
+mod panels;
 mod reduce;
 #[cfg(feature = "gpu")]
 mod reduce_gpu;
