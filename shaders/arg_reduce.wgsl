@@ -52,7 +52,8 @@ fn main(
     if (GROUP == 0u) {
         let line = linear_index(group, groups, local, WG);
         if (line < p.lines) {
-            let base = p.start + (line / p.inner) * p.n * p.inner + line % p.inner;
+            let outer = line / p.inner;
+            let base = p.start + outer * p.n * p.inner + line - outer * p.inner;
             var best = key_at(base);
             var place = 0u;
             for (var i = 1u; i < p.n; i = i + 1u) {
@@ -69,7 +70,8 @@ fn main(
     // Workgroups past the last line repeat it without storing, so that barriers are uniform.
     let item = group.x + group.y * groups.x;
     let line = min(item, p.lines - 1u);
-    let base = p.start + (line / p.inner) * p.n * p.inner + line % p.inner;
+    let outer = line / p.inner;
+    let base = p.start + outer * p.n * p.inner + line - outer * p.inner;
     // An invocation without elements repeats the last one: a tie that its place does not win.
     var place = min(local, p.n - 1u);
     var best = key_at(base + place * p.inner);

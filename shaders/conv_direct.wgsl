@@ -41,16 +41,17 @@ fn main(
         step = 1u;
     }
     let quarter = (p.n + 3u) / 4u;
-    let cols = number % quarter + vec4<u32>(0u, 1u, 2u, 3u) * quarter;
-    let row = number / quarter % p.m;
-    let copy = number / quarter / p.m;
-    let batch = copy % p.batches;
+    let line = number / quarter;
+    let cols = number - line * quarter + vec4<u32>(0u, 1u, 2u, 3u) * quarter;
+    let copy = line / p.m;
+    let row = line - copy * p.m;
     let split = copy / p.batches;
+    let batch = copy - split * p.batches;
     if (split >= p.splits) {
         return;
     }
     let outer = batch / p.inner;
-    let inner = batch % p.inner;
+    let inner = batch - outer * p.inner;
     let end = min(p.k, (split + 1u) * p.chunk);
     let w = walk();
     let a_at = p.a_first + outer * p.a_outer + inner * p.a_inner + row * p.a_row;

@@ -136,7 +136,8 @@ fn finish(row: Row, base: u32, dot: f32) -> f32 {
 
 // Computes a row and returns its loss; the gradient is multiplied by `scale`.
 fn serial(line: u32, scale: f32) -> f32 {
-    let base = (line / p.inner) * p.n * p.inner + line % p.inner;
+    let outer = line / p.inner;
+    let base = outer * p.n * p.inner + line - outer * p.inner;
     let first_x = p.x_start + base;
     var peak = peak_none();
     for (var i = 0u; i < p.n; i = i + 1u) {
@@ -213,7 +214,8 @@ fn main(
     // Workgroups past the last row repeat it without storing, so that barriers are uniform.
     let item = group.x + group.y * groups.x;
     let line = min(item, p.rows - 1u);
-    let base = (line / p.inner) * p.n * p.inner + line % p.inner;
+    let outer = line / p.inner;
+    let base = outer * p.n * p.inner + line - outer * p.inner;
     var peak = peak_none();
     for (var i = local; i < p.n; i = i + WG) {
         peak = peak_with(peak, x[p.x_start + base + i * p.inner]);

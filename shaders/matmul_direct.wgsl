@@ -4,8 +4,8 @@
 //
 // A workgroup is one vector of the processor. Invocation `lane` computes the columns
 // lane, lane + LANES, … of the workgroup's tile and all its rows. A load costs as much as twenty
-// multiplications, so with subgroups (hole `product`) each lane loads another k of a's rows and
-// the lanes pass them around; without, as below, every lane loads them all.
+// multiplications, and its code as much to compile, so with subgroups (hole `product`) each lane
+// loads another row of a and the lanes pass them around; without, as below, every lane loads all.
 // @include common/matmul.wgsl
 
 const LANES: u32 = 8u;
@@ -42,12 +42,12 @@ fn main(
     for (var k = part.begin; k < part.end; k = k + 1u) {
         let b0 = b[c0 + k * p.b_row];
         let a0 = a[r0 + k * p.a_col];
-        x0_0 += a0 * b0;
         let a1 = a[r1 + k * p.a_col];
-        x1_0 += a1 * b0;
         let a2 = a[r2 + k * p.a_col];
-        x2_0 += a2 * b0;
         let a3 = a[r3 + k * p.a_col];
+        x0_0 += a0 * b0;
+        x1_0 += a1 * b0;
+        x2_0 += a2 * b0;
         x3_0 += a3 * b0;
     }
     let rows = min(TM, p.m - top);
@@ -57,12 +57,18 @@ fn main(
         var t2_0 = x2_0;
         var t3_0 = x3_0;
         let some = min(4u, rows - q);
-        for (var i = 0u; i < some; i = i + 1u) {
-            var v0 = t0_0;
-            v0 = select(v0, t1_0, i == 1u);
-            v0 = select(v0, t2_0, i == 2u);
-            v0 = select(v0, t3_0, i == 3u);
-            put(part, top + q + i, left + 0u * LANES, v0);
+        for (var j = 0u; j < TN; j = j + 1u) {
+            var s0 = t0_0;
+            var s1 = t1_0;
+            var s2 = t2_0;
+            var s3 = t3_0;
+            for (var i = 0u; i < some; i = i + 1u) {
+                var v = s0;
+                v = select(v, s1, i == 1u);
+                v = select(v, s2, i == 2u);
+                v = select(v, s3, i == 3u);
+                put(part, top + q + i, left + j * LANES, v);
+            }
         }
     }
     // @end

@@ -9,7 +9,6 @@
 // @include common/windows.wgsl
 
 const WG: u32 = 64u; // @tune
-const ADAPTIVE: u32 = 0u; // @tune
 
 struct Params {
     total: u32,
@@ -59,11 +58,20 @@ fn main(
     let axis_x = Axis(p.x_n, p.x_m, p.x_kernel,
         p.x_stride, p.x_padding, p.x_dilation);
     let row = at / p.x_m;
-    let slice = row / p.y_m;
-    let x = axis_window(axis_x, at % p.x_m, ADAPTIVE == 1u);
-    let y = axis_window(axis_y, row % p.y_m, ADAPTIVE == 1u);
-    let z = axis_window(axis_z, slice % p.z_m, ADAPTIVE == 1u);
-    let base = p.start + (slice / p.z_m) * p.z_n * p.y_n * p.x_n;
+    let x = axis_window(axis_x, at - row * p.x_m);
+    var y = vec2<u32>(0u, 1u);
+    var slice = row;
+    if (DIMS > 1u) {
+        slice = row / p.y_m;
+        y = axis_window(axis_y, row - slice * p.y_m);
+    }
+    var z = vec2<u32>(0u, 1u);
+    var plane = slice;
+    if (DIMS > 2u) {
+        plane = slice / p.z_m;
+        z = axis_window(axis_z, slice - plane * p.z_m);
+    }
+    let base = p.start + plane * p.z_n * p.y_n * p.x_n;
     var best = NEG_INFINITY;
     var best_key = order_key(NEG_INFINITY, ORDER_FLOAT);
     var position = (z.x * p.y_n + y.x) * p.x_n + x.x;

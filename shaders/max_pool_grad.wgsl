@@ -7,7 +7,6 @@
 // @include common/windows.wgsl
 
 const WG: u32 = 64u; // @tune
-const ADAPTIVE: u32 = 0u; // @tune
 
 struct Params {
     total: u32,
@@ -55,11 +54,19 @@ fn main(
     let axis_x = Axis(p.x_n, p.x_m, p.x_kernel,
         p.x_stride, p.x_padding, p.x_dilation);
     let row = at / p.x_n;
-    let slice = row / p.y_n;
-    let x = axis_windows_of(axis_x, at % p.x_n, ADAPTIVE == 1u);
-    let y = axis_windows_of(axis_y, row % p.y_n, ADAPTIVE == 1u);
-    let z = axis_windows_of(axis_z, slice % p.z_n, ADAPTIVE == 1u);
-    let plane = slice / p.z_n;
+    let x = axis_windows_of(axis_x, at - row * p.x_n);
+    var y = vec2<u32>(0u, 1u);
+    var slice = row;
+    if (DIMS > 1u) {
+        slice = row / p.y_n;
+        y = axis_windows_of(axis_y, row - slice * p.y_n);
+    }
+    var z = vec2<u32>(0u, 1u);
+    var plane = slice;
+    if (DIMS > 2u) {
+        plane = slice / p.z_n;
+        z = axis_windows_of(axis_z, slice - plane * p.z_n);
+    }
     let position = at - plane * p.z_n * p.y_n * p.x_n;
     let base = plane * p.z_m * p.y_m * p.x_m;
     var sum = 0.0;

@@ -58,8 +58,9 @@ fn kept_position(o: u32) -> u32 {
         return o * p.kept_step2;
     }
     let rest = o / p.kept2;
-    return (rest / p.kept1) * p.kept_step0 + (rest % p.kept1) * p.kept_step1
-        + (o % p.kept2) * p.kept_step2;
+    let first = rest / p.kept1;
+    return first * p.kept_step0 + (rest - first * p.kept1) * p.kept_step1
+        + (o - rest * p.kept2) * p.kept_step2;
 }
 
 fn gone_position(r: u32) -> u32 {
@@ -67,8 +68,9 @@ fn gone_position(r: u32) -> u32 {
         return r * p.gone_step2;
     }
     let rest = r / p.gone2;
-    return (rest / p.gone1) * p.gone_step0 + (rest % p.gone1) * p.gone_step1
-        + (r % p.gone2) * p.gone_step2;
+    let first = rest / p.gone1;
+    return first * p.gone_step0 + (rest - first * p.gone1) * p.gone_step1
+        + (r - rest * p.gone2) * p.gone_step2;
 }
 
 fn store(o: u32, chunk: u32, acc: Acc) {
@@ -85,14 +87,20 @@ fn main(
     if (GROUP == 0u) {
         let thread = linear_index(group, groups, local, WG);
         if (thread < p.outputs * p.chunks) {
-            let o = thread % p.outputs;
             let chunk = thread / p.outputs;
+            let o = thread - chunk * p.outputs;
             let base = kept_position(o);
             let first = chunk * p.per_chunk;
             let end = min(first + p.per_chunk, p.count);
-            var acc = load(base + gone_position(first));
-            for (var r = first + 1u; r < end; r = r + 1u) {
-                acc = combine(acc, load(base + gone_position(r)));
+            // `load` is written once: it may be long, and its code is in every place.
+            var acc: Acc;
+            for (var r = first; r < end; r = r + 1u) {
+                let next = load(base + gone_position(r));
+                if (r == first) {
+                    acc = next;
+                } else {
+                    acc = combine(acc, next);
+                }
             }
             store(o, chunk, acc);
         }
@@ -100,8 +108,8 @@ fn main(
     }
     // Whole workgroups leave together, so the barriers below are uniform.
     let item = group.x + group.y * groups.x;
-    let o = item % p.outputs;
     let chunk = item / p.outputs;
+    let o = item - chunk * p.outputs;
     let base = kept_position(o);
     let first = chunk * p.per_chunk;
     let end = min(first + p.per_chunk, p.count);

@@ -31,7 +31,8 @@ fn main(
 ) {
     let line = linear_index(group, groups, local, WG);
     if (line < p.lines) {
-        let base = (line / p.inner) * p.n * p.inner + line % p.inner;
+        let outer = line / p.inner;
+        let base = outer * p.n * p.inner + line - outer * p.inner;
         var total = x[p.start + base];
         out[base] = total;
         for (var i = 1u; i < p.n; i = i + 1u) {

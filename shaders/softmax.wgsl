@@ -54,7 +54,8 @@ fn main(
     if (GROUP == 0u) {
         let line = linear_index(group, groups, local, WG);
         if (line < p.lines) {
-            let base = (line / p.inner) * p.n * p.inner + line % p.inner;
+            let outer = line / p.inner;
+            let base = outer * p.n * p.inner + line - outer * p.inner;
             var peak = peak_none();
             for (var i = 0u; i < p.n; i = i + 1u) {
                 peak = peak_with(peak, x[p.start + base + i * p.inner]);
@@ -69,7 +70,8 @@ fn main(
     // Workgroups past the last line repeat it without storing, so that barriers are uniform.
     let item = group.x + group.y * groups.x;
     let line = min(item, p.lines - 1u);
-    let base = (line / p.inner) * p.n * p.inner + line % p.inner;
+    let outer = line / p.inner;
+    let base = outer * p.n * p.inner + line - outer * p.inner;
     var peak = peak_none();
     for (var i = local; i < p.n; i = i + WG) {
         peak = peak_with(peak, x[p.start + base + i * p.inner]);

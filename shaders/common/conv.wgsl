@@ -69,18 +69,20 @@ struct Places {
     inside: Bool,
 }
 
+// A division is long, so remainders are computed from quotients.
 fn columns_at(w: Walk, first: u32, column: ColumnInt) -> Columns {
     var c: Columns;
-    var rest = column;
-    c.x = w.start.z + rest % w.columns.z * w.column_step.z;
-    rest = rest / w.columns.z;
+    var rest = column / w.columns.z;
+    c.x = w.start.z + (column - rest * w.columns.z) * w.column_step.z;
     if (DIMS > 1u) {
-        c.y = w.start.y + rest % w.columns.y * w.column_step.y;
-        rest = rest / w.columns.y;
+        let next = rest / w.columns.y;
+        c.y = w.start.y + (rest - next * w.columns.y) * w.column_step.y;
+        rest = next;
     }
     if (DIMS > 2u) {
-        c.z = w.start.x + rest % w.columns.x * w.column_step.x;
-        rest = rest / w.columns.x;
+        let next = rest / w.columns.x;
+        c.z = w.start.x + (rest - next * w.columns.x) * w.column_step.x;
+        rest = next;
     }
     c.at = first + rest * w.column_top;
     return c;
@@ -89,16 +91,17 @@ fn columns_at(w: Walk, first: u32, column: ColumnInt) -> Columns {
 fn terms_at(w: Walk, k: TermInt) -> Terms {
     var t: Terms;
     t.k = k;
-    var rest = k;
-    t.x = rest % w.terms.z;
-    rest = rest / w.terms.z;
+    var rest = k / w.terms.z;
+    t.x = k - rest * w.terms.z;
     if (DIMS > 1u) {
-        t.y = rest % w.terms.y;
-        rest = rest / w.terms.y;
+        let next = rest / w.terms.y;
+        t.y = rest - next * w.terms.y;
+        rest = next;
     }
     if (DIMS > 2u) {
-        t.z = rest % w.terms.x;
-        rest = rest / w.terms.x;
+        let next = rest / w.terms.x;
+        t.z = rest - next * w.terms.x;
+        rest = next;
     }
     t.top = rest;
     return t;
@@ -106,15 +109,17 @@ fn terms_at(w: Walk, k: TermInt) -> Terms {
 
 // Where a column lies in a row of the result.
 fn scattered(w: Walk, col: u32) -> u32 {
-    var at = w.out_first + col % w.columns.z * w.out_step.z;
     var rest = col / w.columns.z;
+    var at = w.out_first + (col - rest * w.columns.z) * w.out_step.z;
     if (DIMS > 1u) {
-        at = at + rest % w.columns.y * w.out_step.y;
-        rest = rest / w.columns.y;
+        let next = rest / w.columns.y;
+        at = at + (rest - next * w.columns.y) * w.out_step.y;
+        rest = next;
     }
     if (DIMS > 2u) {
-        at = at + rest % w.columns.x * w.out_step.x;
-        rest = rest / w.columns.x;
+        let next = rest / w.columns.x;
+        at = at + (rest - next * w.columns.x) * w.out_step.x;
+        rest = next;
     }
     return at + rest * w.out_top;
 }

@@ -65,22 +65,24 @@ struct Part {
 }
 
 // The part with number `t`; tiles of one batch are neighbours, then batches, then pieces of k.
+// A division is long, so remainders are computed from quotients.
 fn part_of(t: u32, tile_rows: u32, tile_cols: u32) -> Part {
     let rows = (p.m + tile_rows - 1u) / tile_rows;
     let cols = (p.n + tile_cols - 1u) / tile_cols;
-    let tile = t % (rows * cols);
     let copy = t / (rows * cols);
-    let batch = copy % p.batches;
+    let tile = t - copy * rows * cols;
     let split = copy / p.batches;
+    let batch = copy - split * p.batches;
     let band = tile / (BAND * cols);
-    let within = tile % (BAND * cols);
+    let within = tile - band * BAND * cols;
     let height = min(BAND, rows - band * BAND);
+    let across = within / height;
     let outer = batch / p.inner;
-    let inner = batch % p.inner;
+    let inner = batch - outer * p.inner;
     var part: Part;
     part.exists = split < p.splits;
-    part.row = (band * BAND + within % height) * tile_rows;
-    part.col = (within / height) * tile_cols;
+    part.row = (band * BAND + within - across * height) * tile_rows;
+    part.col = across * tile_cols;
     part.a = p.a_first + outer * p.a_outer + inner * p.a_inner;
     part.b = p.b_first + outer * p.b_outer + inner * p.b_inner;
     part.c = batch * p.c_batch + split * p.c_split;

@@ -383,8 +383,13 @@ impl<'a> Emitter<'a> {
         let text = &mut self.out.functions;
         let mut fields = String::new();
         let mut find = String::new();
-        for d in (0..rank).rev() {
-            let _ = writeln!(find, "    x.x{d} = rest % p.§n{d};\n    rest = rest / p.§n{d};");
+        // A division is long, so remainders are computed from quotients.
+        for d in (1..rank).rev() {
+            let _ = writeln!(find, "    next = rest / p.§n{d};");
+            let _ = writeln!(find, "    x.x{d} = rest - next * p.§n{d};\n    rest = next;");
+        }
+        if rank > 0 {
+            find.push_str("    x.x0 = rest;\n");
         }
         for d in 0..rank {
             let _ = writeln!(fields, "    x{d}: u32,");
@@ -395,7 +400,7 @@ impl<'a> Emitter<'a> {
         let head = format!(
             "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    \
              var x: §Index;\n    \
-             var rest = i;\n{find}    return x;\n}}\n"
+             var rest = i;\n    var next = 0u;\n{find}    return x;\n}}\n"
         );
         text.insert_str(0, &head);
     }

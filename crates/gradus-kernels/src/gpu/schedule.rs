@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gradus_tensor::Result;
-use gradus_tensor::gpu::{Access, Dispatch, Gpu, HeldSlots, MAX_WORKGROUPS, Slot};
+use gradus_tensor::gpu::{Access, Dispatch, Gpu, HeldSlots, MAX_WORKGROUPS, Profile, Slot};
 use smallvec::SmallVec;
 
 use super::join;
@@ -21,8 +21,9 @@ const MOST_CALLS: usize = 64;
 const MOST_PARTS: usize = 8;
 /// Words that the parameters of joined calls have at most.
 const MOST_WORDS: usize = 256;
-/// Invocations from which a call keeps every device busy by itself.
-const MOST_THREADS: u64 = 1 << 20;
+/// Invocations from which a call keeps every device busy by itself, and an adapter that computes
+/// on the processor.
+const MOST_THREADS: [u64; 2] = [1 << 20, 1 << 16];
 
 /// A kernel with everything it runs on.
 #[derive(Clone)]
@@ -71,11 +72,11 @@ impl Schedule {
     pub(super) fn add(&mut self, gpu: &Gpu, call: Call) -> Result<()> {
         let level = self.level(&call);
         let held = Held { _slots: HeldSlots::new(call.slots.clone()), call };
-        let most = gpu.profile().max_storage_buffers as usize;
+        let profile = gpu.profile();
         match self
             .groups
             .iter_mut()
-            .find(|group| group.level == level && group.fits(&held.call, most))
+            .find(|group| group.level == level && group.fits(&held.call, profile))
         {
             Some(group) => group.push(held),
             None => {
@@ -150,13 +151,14 @@ impl Group {
     }
 
     /// Whether a call can become another part.
-    fn fits(&self, call: &Call, most_bindings: usize) -> bool {
-        let small = |call: &Call| call.threads.is_some_and(|threads| threads <= MOST_THREADS);
+    fn fits(&self, call: &Call, profile: &Profile) -> bool {
+        let most_threads = MOST_THREADS[usize::from(profile.software)];
+        let small = |call: &Call| call.threads.is_some_and(|threads| threads <= most_threads);
         let calls = || self.calls().chain([call]);
         let Some(size) = join::size(&calls().map(|call| &call.source)) else { return false };
         let header = join::words(self.parts.len() + 1);
         self.parts.len() < MOST_PARTS
-            && self.bindings + call.slots.len() <= most_bindings
+            && self.bindings + call.slots.len() <= profile.max_storage_buffers as usize
             && header + self.words + join::words(call.params.len()) <= MOST_WORDS
             && calls().all(small)
             && calls().map(|call| call.workgroups(size)).sum::<u64>() <= u64::from(MAX_WORKGROUPS)

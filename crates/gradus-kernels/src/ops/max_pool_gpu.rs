@@ -79,8 +79,17 @@ fn must_be_small(gpu: &Gpu, pool: &MaxPool, passes: usize) -> Result<()> {
     Ok(())
 }
 
-fn tune(pool: &MaxPool) -> [(&'static str, u32); 1] {
-    [("ADAPTIVE", u32::from(pool.windows == Windows::Adaptive))]
+fn tune(pool: &MaxPool) -> [(&'static str, u32); 3] {
+    let outer = (0..2).find(|&d| (pool.input[d], pool.output[d]) != (1, 1));
+    let (adaptive, dilated) = match &pool.windows {
+        Windows::Sliding(all) => (false, all.iter().any(|window| window.dilation > 1)),
+        Windows::Adaptive => (true, false),
+    };
+    [
+        ("ADAPTIVE", u32::from(adaptive)),
+        ("DIMS", 3 - outer.unwrap_or(2) as u32),
+        ("DILATED", u32::from(dilated)),
+    ]
 }
 
 /// The sizes of planes and windows, as both shaders read them.

@@ -61,6 +61,8 @@ pub(crate) struct Stream {
     /// Upload bytes that wait for the next submit.
     pub(crate) staged_bytes: u64,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Pipelines that existed at the last launch.
+    pipelines: u64,
     /// Set while kernels are timed.
     pub(super) timing: Option<Timing>,
 }
@@ -76,6 +78,7 @@ impl Stream {
             ring,
             staged_bytes: 0,
             in_flight: VecDeque::new(),
+            pipelines: 0,
             timing: None,
         }
     }
@@ -170,6 +173,12 @@ impl Gpu {
             buffer.mark(batch);
         }
         Counters::add(&self.counters.dispatches, 1);
+        // Some drivers compile a kernel when they first run it: they begin while the host
+        // prepares the next one.
+        let pipelines = self.counters.pipelines.load(Ordering::Relaxed);
+        if std::mem::replace(&mut stream.pipelines, pipelines) != pipelines {
+            return self.submit(&mut stream).map(drop);
+        }
         self.submit_if_long(&mut stream)
     }
 

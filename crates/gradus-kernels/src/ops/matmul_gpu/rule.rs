@@ -11,8 +11,9 @@ const SKINNY_ROWS: usize = 4;
 pub(crate) const LANES: u32 = 8;
 /// Columns of a workgroup of the skinny kernel, when neighbours share a column or have their own.
 pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
-/// Multiplications from which on the direct kernel's large tile pays for its longer compilation.
-const DIRECT_LARGE: usize = 1 << 21;
+/// Multiplications from which on the direct kernel's large tiles pay for their longer
+/// compilation: 32 x 3 results a lane, and 32 x 4, which take a third longer to compile.
+const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
 /// Most terms of a piece of k: lavapipe leaves loops after 65,535 passes of an invocation through
@@ -131,13 +132,11 @@ fn direct(g: &MatmulGeometry, few: usize, shuffle: bool) -> Variant {
     let work = batches(g) * g.m * g.n * g.k;
     let (rows, columns) = match () {
         () if few <= 8 => (4, 1),
-        () if work >= DIRECT_LARGE && few >= 24 => {
-            if shuffle {
-                (32, 4)
-            } else {
-                (8, 8)
-            }
-        }
+        () if work >= DIRECT_LARGE[0] && few >= 24 => match shuffle {
+            true if work >= DIRECT_LARGE[1] => (32, 4),
+            true => (32, 3),
+            false => (8, 8),
+        },
         () if !shuffle => (8, 4),
         () => (16, 2),
     };
@@ -288,8 +287,9 @@ mod tests {
     #[test]
     fn software_lays_its_lanes_along_the_longer_side() {
         let direct = |rows, columns| Variant::Direct { rows, columns, shuffle: true };
-        assert_eq!(chosen(true, [1, 512, 512, 512]), (direct(32, 4), false, 1));
-        assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 4), false, 1));
+        assert_eq!(chosen(true, [1, 1024, 1024, 1024]), (direct(32, 4), false, 1));
+        assert_eq!(chosen(true, [1, 512, 512, 512]), (direct(32, 3), false, 1));
+        assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 3), false, 1));
         assert_eq!(chosen(true, [1, 64, 30, 100]), (direct(16, 2), false, 1));
         assert_eq!(chosen(true, [1, 64, 10, 100]), (direct(16, 2), false, 1));
         assert_eq!(chosen(true, [1, 1, 100, 100]), (direct(4, 1), false, 1));

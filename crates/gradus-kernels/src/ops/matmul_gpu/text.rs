@@ -3,7 +3,7 @@
 
 use std::fmt::{Arguments, Write};
 
-use super::rule::Load;
+use super::rule::{LANES, Load};
 
 const COMPONENTS: [char; 4] = ['x', 'y', 'z', 'w'];
 /// Rows of the direct kernel's tile that are stored by one loop.
@@ -55,8 +55,15 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
     if walked {
         out.line(format_args!("let w = walk();"));
     }
-    for i in 0..rows {
-        out.line(format_args!("let r{i} = part.a + min(top + {i}u, p.m - 1u) * p.a_row;"));
+    // With subgroups each lane loads another row and the lanes pass them around.
+    let loaded = if shuffle { rows.div_ceil(LANES) } else { rows };
+    for i in 0..loaded {
+        let row = match shuffle {
+            true if rows < LANES => format!("lane % {rows}u"),
+            true => format!("{}u + lane", i * LANES),
+            false => format!("{i}u"),
+        };
+        out.line(format_args!("let r{i} = part.a + min(top + {row}, p.m - 1u) * p.a_row;"));
     }
     for j in 0..columns {
         let col = format!("min(left + {j}u * LANES, p.n - 1u)");
@@ -75,36 +82,25 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
             out.line(format_args!("var x{i}_{j} = 0.0;"));
         }
     }
-    let step = if shuffle { "LANES" } else { "1u" };
-    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {step})"));
-    if shuffle {
-        out.line(format_args!("let own = min(k + lane, part.end - 1u);"));
-        out.line(match walked {
-            true => format_args!("let mine = own + own / w.a_run * w.a_skip;"),
-            false => format_args!("let mine = own * p.a_col;"),
-        });
-        for i in 0..rows {
-            out.line(format_args!("let s{i} = a[r{i} + mine];"));
-        }
-        out.line(format_args!("let terms = min(LANES, part.end - k);"));
-        out.open(format_args!("for (var u = 0u; u < terms; u = u + 1u)"));
-    }
-    let k = if shuffle { "(k + u)" } else { "k" };
+    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + 1u)"));
     for j in 0..columns {
         if walked {
             out.line(format_args!("let f{j} = places_of(w, c{j}, term);"));
             out.line(format_args!("let m{j} = b[select(0u, f{j}.at, f{j}.inside)];"));
             out.line(format_args!("let b{j} = select(0.0, m{j}, f{j}.inside);"));
         } else {
-            out.line(format_args!("let b{j} = b[c{j} + {k} * p.b_row];"));
+            out.line(format_args!("let b{j} = b[c{j} + k * p.b_row];"));
         }
+    }
+    let at = if walked { "k + term.top * w.a_skip" } else { "k * p.a_col" };
+    let name = if shuffle { "s" } else { "a" };
+    for i in 0..loaded {
+        out.line(format_args!("let {name}{i} = a[r{i} + {at}];"));
     }
     for i in 0..rows {
         if shuffle {
-            out.line(format_args!("let a{i} = subgroupShuffle(s{i}, u);"));
-        } else {
-            let at = if walked { "k + term.top * w.a_skip" } else { "k * p.a_col" };
-            out.line(format_args!("let a{i} = a[r{i} + {at}];"));
+            let (from, lane) = (i / LANES, i % LANES);
+            out.line(format_args!("let a{i} = subgroupShuffle(s{from}, {lane}u);"));
         }
         for j in 0..columns {
             out.line(format_args!("x{i}_{j} += a{i} * b{j};"));
@@ -113,16 +109,13 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
     if walked {
         out.line(format_args!("term = terms_after(w, term, one_more);"));
     }
-    if shuffle {
-        out.close();
-    }
     out.close();
     direct_store(&mut out, rows, columns);
     out.text()
 }
 
-/// Loops that store one row at a time. The row is selected from all, not indexed: a variable
-/// index would put the results into memory for good, and written-out rows would repeat `finish`.
+/// Loops that store one result at a time. It is selected from all, not indexed: a variable index
+/// would put the results into memory for good, and written-out stores would repeat `finish`.
 fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
     let block = rows.min(BLOCK);
     out.line(format_args!("let rows = min(TM, p.m - top);"));
@@ -134,11 +127,14 @@ fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
         }
     }
     out.line(format_args!("let some = min({block}u, rows - q);"));
-    out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
-    for j in 0..columns {
-        out.selected(&format!("v{j}"), (0..block).map(|i| (i, format!("t{i}_{j}"))), "i");
-        out.line(format_args!("put(part, top + q + i, left + {j}u * LANES, v{j});"));
+    out.open(format_args!("for (var j = 0u; j < TN; j = j + 1u)"));
+    for i in 0..block {
+        out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
     }
+    out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+    out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
+    out.line(format_args!("put(part, top + q + i, left + j * LANES, v);"));
+    out.close();
     out.close();
     out.close();
 }
