@@ -372,6 +372,9 @@ fn locate(outer: &[(usize, bool)], row: usize) -> (usize, bool) {
 /// processor fetches ahead in each of them: memory comes a fifth faster.
 #[inline(always)]
 fn horizontal<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
+    if values.len() < LANES {
+        return one_by_one(values, combine);
+    }
     let (mut acc, mut at) = (values[0], 0);
     loop {
         let end = values.len().min(at + BLOCK);
@@ -423,15 +426,18 @@ fn layer<T: Number>(values: &[T], span: usize, at: usize, combine: fn(T, T) -> T
 }
 
 #[inline(always)]
+fn one_by_one<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
+    let mut acc = values[0];
+    for &v in &values[1..] {
+        acc = combine(acc, v);
+    }
+    acc
+}
+
+#[inline(always)]
 fn short<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
     let mut chunks = values.chunks_exact(LANES);
-    let Some(head) = chunks.next() else {
-        let mut acc = values[0];
-        for &v in &values[1..] {
-            acc = combine(acc, v);
-        }
-        return acc;
-    };
+    let Some(head) = chunks.next() else { return one_by_one(values, combine) };
     let mut lanes = [head[0]; LANES];
     lanes.copy_from_slice(head);
     for chunk in &mut chunks {
