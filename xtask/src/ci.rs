@@ -15,10 +15,14 @@ const STEPS: &[Step] = &[
         let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         run_to_end(&mut places::cargo(&args))
     }),
+    ("the core alone", || {
+        let args = ["clippy", "--package", "gradus", "--no-default-features", "--all-targets"];
+        run_to_end(places::cargo(&args).args(["--", "-D", "warnings"]))
+    }),
     ("without the gpu", || {
-        let args =
-            ["clippy", "--package", "gradus", "--no-default-features", "--", "-D", "warnings"];
-        run_to_end(&mut places::cargo(&args))
+        let args = ["clippy", "--package", "gradus", "--no-default-features", "--features"];
+        let features = ["npz,sets,train", "--all-targets", "--", "-D", "warnings"];
+        run_to_end(places::cargo(&args).args(features))
     }),
     ("with pictures", || {
         let args = ["clippy", "--package", "gradus", "--features", "plot", "--all-targets"];

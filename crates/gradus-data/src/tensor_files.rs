@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gradus_tensor::{Array, Error, Result, read_npy, read_npz, read_safetensors};
+#[cfg(feature = "npz")]
+use gradus_tensor::read_npz;
+use gradus_tensor::{Array, Error, Result, read_npy, read_safetensors};
 
 use crate::csv::Table;
 use crate::tensor_dataset::TensorDataset;
@@ -37,15 +39,17 @@ impl TensorDataset {
     ///
     /// # Errors
     /// As [`TensorDataset::from_npy`]; `Kind::Argument` for a name that the file does not have.
+    #[cfg(feature = "npz")]
     pub fn from_npz(path: impl AsRef<Path>, names: &[&str]) -> Result<Self> {
         let path = path.as_ref();
         named(read_npz(path)?, names, path)
     }
 
-    /// A dataset of arrays of a `.safetensors` file, chosen as by [`TensorDataset::from_npz`].
+    /// A dataset of arrays of a `.safetensors` file: those called `names`, in that order, or all in
+    /// the order of their names.
     ///
     /// # Errors
-    /// As [`TensorDataset::from_npz`].
+    /// As [`TensorDataset::from_npy`]; `Kind::Argument` for a name that the file does not have.
     pub fn from_safetensors(path: impl AsRef<Path>, names: &[&str]) -> Result<Self> {
         let path = path.as_ref();
         named(read_safetensors(path)?.tensors, names, path)

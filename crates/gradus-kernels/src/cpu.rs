@@ -74,6 +74,11 @@ impl SendPtr {
 /// The calling thread works too and waits for nobody who has not begun: handing a small kernel
 /// over and sleeping until it is done takes longer than the kernel.
 pub(crate) fn for_pieces(n: usize, piece: usize, f: impl Fn(usize, usize) + Sync) {
+    pieces(n, piece, &f);
+}
+
+/// [`for_pieces`], compiled once for all kernels.
+fn pieces(n: usize, piece: usize, f: &(dyn Fn(usize, usize) + Sync)) {
     let piece = piece.max(1);
     let count = n.div_ceil(piece);
     let run = |i: usize| f(i * piece, piece.min(n - i * piece));

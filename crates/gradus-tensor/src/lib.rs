@@ -26,6 +26,7 @@ mod file;
 pub mod gpu;
 mod layout;
 mod npy;
+#[cfg(feature = "npz")]
 mod npz;
 mod raw;
 pub mod rng;
@@ -41,6 +42,7 @@ pub use error::{Error, Kind, Operand, Problem, Result};
 pub use file::{read_file, write_atomic};
 pub use layout::Layout;
 pub use npy::{npy_from_bytes, npy_to_bytes, read_npy, write_npy};
+#[cfg(feature = "npz")]
 pub use npz::{npz_from_bytes, npz_to_bytes, read_npz, write_npz};
 pub use safetensors_file::{SafeTensorsFile, read_safetensors, write_safetensors};
 pub use shape::{Dim, Shape};

@@ -21,6 +21,7 @@ const LONGEST_PREAMBLE: usize = MAGIC.len() + 2 + 4;
 /// The most that a header may take. NumPy itself warns above 10,000 bytes.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 /// A reader that has seen this much of a file has seen its header.
+#[cfg(feature = "npz")]
 pub(crate) const HEAD_BYTES: usize = LONGEST_PREAMBLE + MAX_HEADER_BYTES;
 /// The data of a written file starts at a multiple of this, as NumPy's does.
 const ALIGN: usize = 64;

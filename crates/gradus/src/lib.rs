@@ -39,14 +39,28 @@
 //! | [`autodiff`] | [`Tensor`], gradients of any order, `gradcheck` |
 //! | [`nn`] | layers, losses, initialisers, state dicts |
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
-//! | [`data`] | data sets, the loader, splits, preprocessing, tables, folders of files, text |
-//! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints |
+//! | [`data`] | data sets, the loader, splits, preprocessing, tables, folders of files, text; with the feature `data` |
+//! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints; with the feature `train` |
 //! | `agent` | environments, Q-learning from a table to Rainbow, with the feature `agent` |
 //! | `plot` | pictures and reports, with the feature `plot` |
+//!
+//! Without features (`default-features = false`) there is what runs and trains a model on the CPU:
+//! tensors, gradients, layers, optimizers. `default` is these:
+//!
+//! | Feature | What it adds |
+//! |---|---|
+//! | `gpu` | kernels on the GPU through wgpu |
+//! | `data` | data sets and the loader |
+//! | `train` | `fit` and what belongs to it; `data` too |
+//! | `sets` | iris, wine and breast cancer, beside the digits; `data` too |
+//! | `npz` | NumPy's archives |
+//!
+//! Others are off: `plot`, `agent` and `gif`; `image`, `wav`, `draw` and `download` for data.
 
 #[cfg(feature = "agent")]
 pub use gradus_agent as agent;
 pub use gradus_autodiff as autodiff;
+#[cfg(feature = "data")]
 pub use gradus_data as data;
 pub use gradus_kernels as kernels;
 pub use gradus_nn as nn;
@@ -54,6 +68,7 @@ pub use gradus_optim as optim;
 #[cfg(feature = "plot")]
 pub use gradus_plot as plot;
 pub use gradus_tensor as tensor;
+#[cfg(feature = "train")]
 pub use gradus_train as train;
 
 pub use gradus_autodiff::{
@@ -64,11 +79,15 @@ pub use gradus_autodiff::{AvgPoolOptions, Interpolate, InterpolateMode, MaxPoolO
 pub use gradus_tensor::rng::{Generator, manual_seed};
 
 /// The loader that yields tensors; see [`data::Loader`] for its options.
+#[cfg(feature = "data")]
 pub type DataLoader = gradus_data::Loader<Tensor>;
 
 /// What almost every program uses.
 pub mod prelude {
-    pub use crate::{DType, DataLoader, Device, Error, Result, Tensor, manual_seed, no_grad};
+    #[cfg(feature = "data")]
+    pub use crate::DataLoader;
+    pub use crate::{DType, Device, Error, Result, Tensor, manual_seed, no_grad};
+    #[cfg(feature = "data")]
     pub use gradus_data::{Dataset, TensorDataset, datasets};
     pub use gradus_nn::prelude::*;
     pub use gradus_optim::{Adam, AdamW, LrScheduler, Optimizer, ParamGroup, Scheduler, Sgd};

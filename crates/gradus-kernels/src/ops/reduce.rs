@@ -372,16 +372,19 @@ fn locate(outer: &[(usize, bool)], row: usize) -> (usize, bool) {
 /// processor fetches ahead in each of them: memory comes a fifth faster.
 #[inline(always)]
 fn horizontal<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
-    let mut blocks = values.chunks_exact(BLOCK);
-    let Some(head) = blocks.next() else { return short(values, combine) };
-    let mut acc = block(head, combine);
-    for more in &mut blocks {
-        acc = combine(acc, block(more, combine));
+    if values.len() < LANES {
+        return one_by_one(values, combine);
     }
-    if blocks.remainder().is_empty() {
-        acc
-    } else {
-        combine(acc, short(blocks.remainder(), combine))
+    let (mut acc, mut at) = (values[0], 0);
+    loop {
+        let end = values.len().min(at + BLOCK);
+        let part = &values[at..end];
+        let value = if end - at == BLOCK { block(part, combine) } else { short(part, combine) };
+        acc = if at == 0 { value } else { combine(acc, value) };
+        if end == values.len() {
+            return acc;
+        }
+        at = end;
     }
 }
 
@@ -390,11 +393,11 @@ fn horizontal<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
 #[inline(always)]
 fn block<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
     let span = values.len() / STREAMS;
-    let mut lanes = layer(values, span, 0, combine);
-    for at in (DEPTH..span).step_by(DEPTH) {
+    let mut lanes = [values[0]; LANES];
+    for at in (0..span).step_by(DEPTH) {
         let more = layer(values, span, at, combine);
         for i in 0..LANES {
-            lanes[i] = combine(lanes[i], more[i]);
+            lanes[i] = if at == 0 { more[i] } else { combine(lanes[i], more[i]) };
         }
     }
     joined(lanes, combine)
@@ -423,15 +426,18 @@ fn layer<T: Number>(values: &[T], span: usize, at: usize, combine: fn(T, T) -> T
 }
 
 #[inline(always)]
+fn one_by_one<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
+    let mut acc = values[0];
+    for &v in &values[1..] {
+        acc = combine(acc, v);
+    }
+    acc
+}
+
+#[inline(always)]
 fn short<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
     let mut chunks = values.chunks_exact(LANES);
-    let Some(head) = chunks.next() else {
-        let mut acc = values[0];
-        for &v in &values[1..] {
-            acc = combine(acc, v);
-        }
-        return acc;
-    };
+    let Some(head) = chunks.next() else { return one_by_one(values, combine) };
     let mut lanes = [head[0]; LANES];
     lanes.copy_from_slice(head);
     for chunk in &mut chunks {
