@@ -39,8 +39,8 @@
 //! | [`autodiff`] | [`Tensor`], gradients of any order, `gradcheck` |
 //! | [`nn`] | layers, losses, initialisers, state dicts |
 //! | [`optim`] | optimizers, learning-rate schedules, parameter groups, clipping, averages |
-//! | [`data`] | data sets, the loader, splits, preprocessing, tables, folders of files, text; with the feature `data` |
-//! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints; with the feature `train` |
+//! | [`data`] | data sets, the loader, splits, preprocessing, tables, folders, text (`data`) |
+//! | [`train`] | `fit`, `evaluate`, `predict`; metrics, callbacks, checkpoints (`train`) |
 //! | `agent` | environments, Q-learning from a table to Rainbow, with the feature `agent` |
 //! | `plot` | pictures and reports, with the feature `plot` |
 //!
