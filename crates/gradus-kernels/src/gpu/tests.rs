@@ -319,6 +319,8 @@ fn a_held_launch_reads_what_was_there_before_its_buffer_was_reused() {
     let y = gpu.alloc(2000).expect("memory");
     let x = gpu.upload_bytes(bytemuck::cast_slice(&[5u32; 500])).expect("memory");
     let id = x.id();
+    // A kernel's first launch is submitted at once.
+    add(&x, &y, (500, 2), true);
     gpu.flush().expect("the upload is done");
     add(&x, &y, (500, 1), true);
     drop(x);
