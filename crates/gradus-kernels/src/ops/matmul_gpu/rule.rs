@@ -12,7 +12,7 @@ pub(crate) const LANES: u32 = 8;
 /// Columns of a workgroup of the skinny kernel, when neighbours share a column or have their own.
 pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
 /// Multiplications from which on the direct kernel's large tiles pay for their longer
-/// compilation: 32 x 3 results a lane, and 32 x 4, which take a third longer to compile.
+/// compilation: 32 x 3 results a lane, and 32 x 4, whose inner loop is a third longer.
 const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
