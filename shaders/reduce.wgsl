@@ -14,6 +14,9 @@
 const WG: u32 = 64u; // @tune
 const GROUP: u32 = 0u; // @tune
 const NESTED: u32 = 1u; // @tune
+// Four neighbours at a time: reduced indices lie side by side, runs and chunks are multiples of
+// four. For GROUP = 0 only.
+const FOUR: u32 = 0u; // @tune
 
 // @hole functions
 alias Acc = f32;
@@ -49,6 +52,7 @@ struct Params {
 // @hole load
 @group(0) @binding(1) var<storage, read> source: array<f32>;
 fn load(i: u32) -> Acc { return source[i]; }
+fn load_four(t: u32) -> vec4<Acc> { return vec4<Acc>(load(t)); }
 // @end
 
 var<workgroup> partial: array<Acc, WG>;
@@ -73,6 +77,15 @@ fn gone_position(r: u32) -> u32 {
         + (r - rest * p.gone2) * p.gone_step2;
 }
 
+fn combine_four(a: vec4<Acc>, b: vec4<Acc>) -> vec4<Acc> {
+    return vec4<Acc>(
+        combine(a.x, b.x),
+        combine(a.y, b.y),
+        combine(a.z, b.z),
+        combine(a.w, b.w),
+    );
+}
+
 fn store(o: u32, chunk: u32, acc: Acc) {
     let at = chunk * p.outputs + o;
     out[at] = finish(acc, at);
@@ -94,6 +107,20 @@ fn main(
             let end = min(first + p.per_chunk, p.count);
             // `load` is written once: it may be long, and its code is in every place.
             var acc: Acc;
+            if (FOUR == 1u) {
+                var four: vec4<Acc>;
+                for (var r = first; r < end; r = r + 4u) {
+                    let next = load_four((base + gone_position(r)) / 4u);
+                    if (r == first) {
+                        four = next;
+                    } else {
+                        four = combine_four(four, next);
+                    }
+                }
+                acc = combine(combine(four.x, four.y), combine(four.z, four.w));
+                store(o, chunk, acc);
+                return;
+            }
             for (var r = first; r < end; r = r + 1u) {
                 let next = load(base + gone_position(r));
                 if (r == first) {

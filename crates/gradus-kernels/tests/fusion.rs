@@ -252,6 +252,35 @@ fn assignment_is_in_place_unless_somebody_looks() {
     }
 }
 
+#[test]
+fn joined_arrays_are_zero_between_them() {
+    for starts in [[0, 32, 40], [0, 31, 41]] {
+        let joined = |device: &Device| {
+            let part = |(n, start)| Ok((noise(n, start as u64).to(device)?, start));
+            let parts: Result<Vec<_>> = [30, 7, 9].into_iter().zip(starts).map(part).collect();
+            Ok(Value::concat(parts?, 52).expect("parts"))
+        };
+        check("copied", joined);
+        check("computed", |device| Value::unary(Unary::square, &joined(device)?, [0.0; 2]));
+        let sum = |device: &Device| reduce(Reduce::sum, &joined(device)?, &[0], false);
+        check("reduced", sum);
+    }
+}
+
+#[test]
+fn reductions_read_by_four_where_runs_are_whole_vectors() {
+    for shape in [[3, 5, 8, 12], [3, 5, 8, 13], [2, 6, 3, 4], [1, 1, 9, 4096], [2, 3, 1, 8]] {
+        for dims in [&[3][..], &[0, 2, 3], &[1, 3], &[0, 1, 2, 3], &[2]] {
+            for op in [Reduce::sum, Reduce::amax] {
+                check(&format!("{op:?} of {shape:?} over {dims:?}"), |device| {
+                    let x = on(device, &noise(shape, 7))?;
+                    reduce(op, &mul(&x, &x)?, dims, false)
+                });
+            }
+        }
+    }
+}
+
 /// An address that tells memory apart on either device.
 fn address(array: &Array) -> *const () {
     match array.cpu_buffer() {

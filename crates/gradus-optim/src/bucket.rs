@@ -69,7 +69,8 @@ pub(crate) fn apart<R: Rule>(rule: &R, index: usize) -> Option<usize> {
     rule.is_per_parameter().then_some(index)
 }
 
-/// Where arrays of these sizes start in a flat one, and its length.
+/// Where arrays of these sizes start in a flat one, and its length. A single array is flat as it is;
+/// several end in a whole vector.
 pub(crate) fn offsets(sizes: impl Iterator<Item = usize>) -> (Vec<usize>, usize) {
     let (mut starts, mut end) = (Vec::new(), 0usize);
     for size in sizes {
@@ -77,7 +78,8 @@ pub(crate) fn offsets(sizes: impl Iterator<Item = usize>) -> (Vec<usize>, usize)
         starts.push(start);
         end = start + size;
     }
-    (starts, end)
+    let len = if starts.len() > 1 { end.next_multiple_of(ALIGN) } else { end };
+    (starts, len)
 }
 
 /// Dense arrays as one flat value of `len` elements, each at its offset; nothing is copied.

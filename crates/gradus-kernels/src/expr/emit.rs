@@ -18,6 +18,7 @@ use super::value::Leaf;
 use super::wgsl::{
     define, load_text, number, register_type, scalar_fields, step_text, stored_type,
 };
+use super::width::{Width, four_text, is_read};
 
 /// The parts of a kernel that a plan gives.
 #[derive(Default)]
@@ -47,8 +48,7 @@ pub(crate) struct Emitter<'a> {
     first_binding: usize,
     prefix: &'static str,
     with_text: bool,
-    /// Whether dense leaves are read four elements at a time.
-    vec4: bool,
+    width: Width,
     out: Emitted,
     /// Binding of each leaf's buffer; concatenations have one a part.
     bound: SmallVec<[SmallVec<[usize; 2]>; 8]>,
@@ -65,15 +65,16 @@ impl<'a> Emitter<'a> {
             first_binding,
             prefix: "",
             with_text,
-            vec4: false,
+            width: Width::One,
             out: Emitted::default(),
             bound: SmallVec::new(),
         }
     }
 
-    /// Reads dense leaves four elements at a time.
-    pub(crate) fn by_four(mut self) -> Self {
-        self.vec4 = true;
+    /// Reads arrays by `width`; more than one element at a time of a plan that
+    /// [`is_by_four`](super::width::is_by_four) only.
+    pub(crate) fn reading(mut self, width: Width) -> Self {
+        self.width = width;
         self
     }
 
@@ -114,7 +115,7 @@ impl<'a> Emitter<'a> {
             self.out.access.push(access);
             let (at, stored) = (self.out.buffers.len() - 1, stored_type(array.dtype()));
             let mode = if access == Access::Read { "read" } else { "read_write" };
-            let element = if self.vec4 { format!("vec4<{stored}>") } else { stored.to_owned() };
+            let element = self.width.element(stored);
             self.text(|t| &mut t.bindings, |text, first| {
                 let number = first + at;
                 writeln!(
@@ -145,10 +146,11 @@ impl<'a> Emitter<'a> {
         self.text(|t| &mut t.fields, |text, _| writeln!(text, "    {name}: {kind},"));
     }
 
-    /// Emits loads, ops and `fn {name}(i, [acc]) -> …` that evaluates the roots at element `i`.
+    /// Emits loads, ops and `fn {name}(i, [acc]) -> …` that evaluates the roots at element `i`,
+    /// and `fn {name}_four(t)` for elements 4t to 4t + 3 where they are read so.
     pub(crate) fn function(mut self, name: &str) -> Emitted {
         self.out.key.extend([b'k', self.plan.leaves.len() as u8, self.dims.sizes.len() as u8]);
-        self.out.key.push(u8::from(self.vec4));
+        self.out.key.push(self.width as u8);
         for d in 0..self.dims.sizes.len() {
             let size = self.dims.sizes[d] as u32;
             self.word(&format!("§n{d}"), "u32", size);
@@ -211,16 +213,16 @@ impl<'a> Emitter<'a> {
     fn array_leaf(&mut self, i: usize, slot: &LeafSlot) {
         let binding = self.bound[i].first().copied().unwrap_or(0);
         let at = self.position(i, slot);
-        let (load, size) = (load_text(binding, slot.dtype, "at"), slot.dtype.size());
-        if self.vec4 {
-            debug_assert!(size == 4, "only four-byte types are read by four");
+        let load = load_text(binding, slot.dtype, "at");
+        if self.width != Width::One {
             let kind = register_type(slot.dtype);
-            return self.text(|t| &mut t.functions, |text, _| {
-                writeln!(
-                    text,
-                    "fn load{i}(i: u32) -> vec4<{kind}> {{ return §b{binding}[p.§o{i} / 4u + i]; }}"
-                )
-            });
+            let four = self.width.loaded(kind, &format!("§b{binding}[p.§o{i} / 4u + t]"));
+            return self.text(
+                |t| &mut t.functions,
+                |text, _| {
+                    writeln!(text, "fn §load{i}(t: u32) -> vec4<{kind}> {{ return {four}; }}")
+                },
+            );
         }
         let Some(window) = &slot.window else {
             return self.loader(i, slot, &format!("    let at = {at};\n    return {load};\n"));
@@ -253,6 +255,7 @@ impl<'a> Emitter<'a> {
 
     fn concat_leaf(&mut self, i: usize, slot: &LeafSlot, parts: &[(Array, usize)]) {
         self.out.key.extend([b'j', parts.len() as u8]);
+        let (kind, four) = (register_type(slot.dtype), self.width != Width::One);
         let mut body = String::new();
         for (k, (array, start)) in parts.iter().enumerate() {
             let end = start + array.shape().numel();
@@ -260,14 +263,34 @@ impl<'a> Emitter<'a> {
             self.word(&format!("§j{i}_{k}"), "u32", *start as u32);
             self.word(&format!("§e{i}_{k}"), "u32", end as u32);
             self.word(&format!("§o{i}_{k}"), "u32", shift);
-            let load = load_text(self.bound[i][k], slot.dtype, "at");
+            let binding = self.bound[i][k];
+            let found = if four {
+                let four = self.width.loaded(kind, &format!("§b{binding}[at / 4u]"));
+                format!("v = {four};\n        end = p.§e{i}_{k};")
+            } else {
+                format!("return {};", load_text(binding, slot.dtype, "at"))
+            };
             let _ = write!(
                 body,
                 "    if (i >= p.§j{i}_{k} && i < p.§e{i}_{k}) {{\n        \
-                 let at = i + p.§o{i}_{k};\n        return {load};\n    }}\n"
+                 let at = i + p.§o{i}_{k};\n        {found}\n    }}\n"
             );
         }
-        let kind = register_type(slot.dtype);
+        if four {
+            // What lies behind the end of a part is not the part's.
+            return self.text(
+                |t| &mut t.functions,
+                |text, _| {
+                    write!(
+                        text,
+                        "fn §load{i}(t: u32) -> vec4<{kind}> {{\n    let i = t * 4u;\n    \
+                         var v = vec4<{kind}>();\n    var end = 0u;\n{body}    \
+                         return select(vec4<{kind}>(), v, \
+                         vec4<u32>(i, i + 1u, i + 2u, i + 3u) < vec4<u32>(end));\n}}\n"
+                    )
+                },
+            );
+        }
         let _ = writeln!(body, "    return {kind}(0);");
         self.loader(i, slot, &body);
     }
@@ -325,7 +348,7 @@ impl<'a> Emitter<'a> {
                 _ if slot.window.is_some() => continue,
                 Leaf::Const(_) if slot.dtype == DType::Bool => format!("p.§c{k} != 0u"),
                 Leaf::Const(_) => format!("p.§c{k}"),
-                Leaf::Array(_) if self.vec4 => format!("q{k}"),
+                Leaf::Array(_) | Leaf::Concat(_) if self.width != Width::One => format!("q{k}"),
                 _ => format!("§leaf{k}(i, x)"),
             };
             let _ = writeln!(lines, "    let v{k} = {text};");
@@ -349,6 +372,9 @@ impl<'a> Emitter<'a> {
         let (kind, result) = self.result();
         let text = &mut self.out.functions;
         let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
+        if self.width != Width::One {
+            text.push_str(&four_text(plan, name));
+        }
     }
 
     fn step_key(&mut self, s: usize, step: &Step) {
@@ -410,9 +436,9 @@ impl<'a> Emitter<'a> {
         if let Some(acc) = self.plan.acc {
             let _ = write!(out, ", acc: {}", register_type(self.plan.dtype(acc)));
         }
-        if self.vec4 {
+        if self.width != Width::One {
             for (k, slot) in self.plan.leaves.iter().enumerate() {
-                if matches!(slot.leaf, Leaf::Array(_)) {
+                if is_read(&slot.leaf) {
                     let _ = write!(out, ", q{k}: {}", register_type(slot.dtype));
                 }
             }

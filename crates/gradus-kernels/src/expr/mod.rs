@@ -16,6 +16,8 @@ mod value;
 mod vanishing;
 #[cfg(feature = "gpu")]
 mod wgsl;
+#[cfg(feature = "gpu")]
+mod width;
 mod window;
 
 pub use assign::{Assign, assign};
@@ -29,3 +31,5 @@ pub(crate) use value::Deferred;
 pub use value::Value;
 #[cfg(feature = "gpu")]
 pub(crate) use wgsl::{library, register_type};
+#[cfg(feature = "gpu")]
+pub(crate) use width::{Width, is_by_four};

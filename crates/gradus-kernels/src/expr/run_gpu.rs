@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use gradus_tensor::capture::is_recording;
 use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
 use gradus_tensor::{Array, Result};
 use smallvec::SmallVec;
@@ -10,7 +11,8 @@ use smallvec::SmallVec;
 use super::emit::{Emitted, Emitter};
 use super::plan::Plan;
 use super::value::Leaf;
-use super::wgsl::{library, register_type};
+use super::wgsl::library;
+use super::width::{Width, is_by_four};
 use crate::gpu::{Grid, Kernel, Launch, launch};
 
 /// Invocations of a workgroup: several subgroups on every device.
@@ -32,11 +34,14 @@ enum Mode {
 /// # Errors
 /// What compiling and recording can report.
 pub(crate) fn pointwise(gpu: &Arc<Gpu>, plan: &Plan, out: &[Array]) -> Result<()> {
-    let mode = mode(gpu, plan, out);
+    if let Some((parts, into)) = joined(plan, out) {
+        return join(gpu, parts, into);
+    }
+    let mode = mode(plan, out);
     let emit = |with_text: bool| -> (Emitted, SmallVec<[usize; 4]>) {
         let mut emitter = Emitter::new(plan, 0, with_text);
         if mode == Mode::Vector {
-            emitter = emitter.by_four();
+            emitter = emitter.reading(Width::four(gpu.profile()));
         }
         let results = emitter.bind(out);
         (emitter.function("evaluate"), results)
@@ -54,7 +59,7 @@ pub(crate) fn pointwise(gpu: &Arc<Gpu>, plan: &Plan, out: &[Array]) -> Result<()
     let access: SmallVec<[Access; 8]> = parts.access.clone();
     let text = || {
         let (parts, results) = emit(true);
-        kernel_text(plan, out, mode, &parts, &results)
+        kernel_text(gpu, plan, out, mode, &parts, &results)
     };
     let threads = if mode == Mode::Single { n } else { n.div_ceil(4) };
     launch(
@@ -74,31 +79,43 @@ pub(crate) fn pointwise(gpu: &Arc<Gpu>, plan: &Plan, out: &[Array]) -> Result<()
     )
 }
 
-/// Bytes must be packed; vectors pay where loads are wide and everything is dense.
-fn mode(gpu: &Gpu, plan: &Plan, out: &[Array]) -> Mode {
+/// The parts of a concatenation that nothing is computed of, and where they go: no kernel is worth
+/// compiling for it. A recording is of kernels.
+fn joined<'a>(plan: &'a Plan, out: &'a [Array]) -> Option<(&'a [(Array, usize)], &'a Array)> {
+    let ([slot], [0], [into]) = (&plan.leaves[..], &plan.roots[..], out) else { return None };
+    let Leaf::Concat(parts) = &slot.leaf else { return None };
+    let apart = parts.iter().all(|(part, _)| !part.storage().same(into.storage()));
+    (plan.steps.is_empty() && into.dtype().size() == 4 && apart && !is_recording())
+        .then_some((&parts[..], into))
+}
+
+/// Copies the parts to their places and clears what is between them.
+fn join(gpu: &Gpu, parts: &[(Array, usize)], into: &Array) -> Result<()> {
+    let Some(dest) = into.gpu_buffer() else { return Ok(()) };
+    let at = |element: usize| 4 * (into.layout().offset() + element) as u64;
+    let mut done = 0;
+    for (part, start) in parts {
+        let Some(source) = part.gpu_buffer() else { continue };
+        gpu.clear(dest, at(done), at(*start) - at(done))?;
+        let bytes = 4 * part.shape().numel() as u64;
+        gpu.copy(source, 4 * part.layout().offset() as u64, dest, at(*start), bytes)?;
+        done = start + part.shape().numel();
+    }
+    gpu.clear(dest, at(done), at(into.shape().numel()) - at(done))
+}
+
+/// Bytes must be packed; vectors pay where everything is dense.
+fn mode(plan: &Plan, out: &[Array]) -> Mode {
     if out.iter().any(|array| array.dtype().size() == 1) {
         return Mode::Packed;
     }
-    let aligned = |offset: usize| offset.is_multiple_of(4);
-    let simple = plan.leaves.iter().all(|slot| match &slot.leaf {
-        Leaf::Const(_) => true,
-        Leaf::Array(_) => {
-            slot.window.is_none()
-                && slot.dtype.size() == 4
-                && slot.layout.is_dense()
-                && aligned(slot.layout.offset())
-        }
-        _ => false,
-    });
-    // A vector at the tail writes into the padding of the result's own memory, so a result that
-    // shares its memory with others must end on a vector.
     let whole = plan.shape.numel().is_multiple_of(4);
-    let own =
-        out.iter().all(|a| aligned(a.layout().offset()) && (whole || a.storage().handles() <= 2));
-    if simple && own && whole && !gpu.profile().software { Mode::Vector } else { Mode::Single }
+    let aligned = out.iter().all(|a| a.layout().offset().is_multiple_of(4));
+    if is_by_four(plan) && whole && aligned { Mode::Vector } else { Mode::Single }
 }
 
 fn kernel_text(
+    gpu: &Gpu,
     plan: &Plan,
     out: &[Array],
     mode: Mode,
@@ -111,12 +128,12 @@ fn kernel_text(
     }
     let body = match mode {
         Mode::Single => single_body(plan, results),
-        Mode::Vector => vector_body(plan, results),
+        Mode::Vector => vector_body(Width::four(gpu.profile()), plan, results),
         Mode::Packed => packed_body(plan, out, results),
     };
     let Emitted { bindings, fields, functions, .. } = parts;
     let index = crate::gpu::common("index").unwrap_or_default();
-    let library = library(functions);
+    let library = library(&(functions.clone() + &body));
     format!(
         "{index}{library}const WG: u32 = {WORKGROUP}u; // @tune\n\
          struct Params {{\n    n: u32,\n{offsets}{fields}}}\n\
@@ -145,24 +162,12 @@ fn single_body(plan: &Plan, results: &[usize]) -> String {
     text + "    }\n"
 }
 
-fn vector_body(plan: &Plan, results: &[usize]) -> String {
-    let mut text = String::from("    if (thread * 4u < p.n) {\n        let x = index_of(0u);\n");
-    let arrays: Vec<usize> =
-        (0..plan.leaves.len()).filter(|&k| matches!(plan.leaves[k].leaf, Leaf::Array(_))).collect();
-    for &k in &arrays {
-        let _ = writeln!(text, "        let w{k} = load{k}(thread);");
-    }
-    for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
-        let loaded: String = arrays.iter().map(|k| format!(", w{k}.{name}")).collect();
-        let _ = writeln!(text, "        let r{lane} = evaluate(thread * 4u + {lane}u, x{loaded});");
-    }
+fn vector_body(width: Width, plan: &Plan, results: &[usize]) -> String {
+    let mut text =
+        String::from("    if (thread * 4u < p.n) {\n        let r = evaluate_four(thread);\n");
     for (k, binding) in results.iter().enumerate() {
-        let (f, kind) = (field(plan, k), register_type(plan.dtype(plan.roots[k])));
-        let _ = writeln!(
-            text,
-            "        b{binding}[p.out{k} / 4u + thread] = \
-             vec4<{kind}>(r0{f}, r1{f}, r2{f}, r3{f});"
-        );
+        let four = width.stored(&format!("r{}", field(plan, k)));
+        let _ = writeln!(text, "        b{binding}[p.out{k} / 4u + thread] = {four};");
     }
     text + "    }\n"
 }

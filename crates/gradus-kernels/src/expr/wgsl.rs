@@ -134,12 +134,14 @@ fn cast_text(a: &str, from: DType, to: DType) -> String {
     }
 }
 
-/// The functions of `shaders/common/math.wgsl` and `random.wgsl` that a text calls, as whole
-/// files; most kernels call none and are compiled faster without.
+/// The functions of `math.wgsl`, `random.wgsl` and `words.wgsl` in `shaders/common` that a text
+/// calls, as whole files; most kernels call none and are compiled faster without.
 pub(crate) fn library(text: &str) -> String {
     let mut out = String::new();
-    if text.contains("random_unit(") {
-        out.push_str(crate::gpu::common("random").unwrap_or_default());
+    for (file, calls) in [("random", ["random_unit("; 2]), ("words", ["four_of(", "two_of("])] {
+        if calls.iter().any(|call| text.contains(call)) {
+            out.push_str(crate::gpu::common(file).unwrap_or_default());
+        }
     }
     let math = crate::gpu::common("math").unwrap_or_default();
     let called = math

@@ -59,13 +59,14 @@ mod tests {
         let module = naga::front::wgsl::parse_str(text)
             .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
         let plain = Capabilities::IMMEDIATES;
-        let subgroup = plain | Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER;
+        let more =
+            Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER | Capabilities::SHADER_INT64;
         let validate = |allowed| {
             Validator::new(ValidationFlags::all(), allowed).validate(&module).map_err(Box::new)
         };
         let needs = validate(plain).is_err();
         if needs {
-            validate(subgroup)
+            validate(plain | more)
                 .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
         }
         (module, needs)

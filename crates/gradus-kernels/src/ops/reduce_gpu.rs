@@ -7,7 +7,7 @@ use gradus_tensor::{Array, DType, Device, Result};
 use smallvec::SmallVec;
 
 use super::reduce::{Reduce, Reduction};
-use crate::expr::{Emitter, Plan, emit_finish, library, register_type};
+use crate::expr::{Emitter, Plan, Width, emit_finish, is_by_four, library, register_type};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
 /// Invocations of a workgroup that reduces one result together.
@@ -43,7 +43,8 @@ fn split(software: bool, outputs: usize, count: usize, contiguous: bool) -> Spli
     let chunks = (wanted / outputs.max(1)).min(count / least).max(1);
     let together = if group { GROUP_SIZE as usize } else { 1 };
     let chunks = chunks.max(count.div_ceil(MOST_ITERATIONS * together));
-    let per_chunk = count.div_ceil(chunks);
+    // A multiple of four keeps chunks of whole vectors.
+    let per_chunk = count.div_ceil(chunks).next_multiple_of(4);
     Split { group, per_chunk, chunks: count.div_ceil(per_chunk) }
 }
 
@@ -111,6 +112,15 @@ impl Space {
         self.kept[1].0 * self.kept[0].0 * self.gone[1].0 * self.gone[0].0 > 1
     }
 
+    /// Whether four reduced indices in order, from a multiple of four on, lie side by side from a
+    /// multiple of four on.
+    fn is_by_four(&self) -> bool {
+        let four = |&(size, step): &(usize, usize)| size == 1 || step.is_multiple_of(4);
+        self.gone[2].1 == 1
+            && self.gone[2].0.is_multiple_of(4)
+            && self.gone[..2].iter().chain(&self.kept).all(four)
+    }
+
     fn words(&self) -> impl Iterator<Item = u32> + '_ {
         let list =
             |l: [(usize, usize); 3]| l.map(|d| d.0 as u32).into_iter().chain(l.map(|d| d.1 as u32));
@@ -130,8 +140,10 @@ fn pass(
     out: &Array,
 ) -> Result<()> {
     let acc = plan.dtype(plan.roots[0]);
+    let four = !how.group && space.is_by_four() && is_by_four(plan);
+    let width = if four { Width::four(gpu.profile()) } else { Width::One };
     let emit = |with_text: bool| {
-        let mut operand = Emitter::new(plan, OWN_BINDINGS, with_text);
+        let mut operand = Emitter::new(plan, OWN_BINDINGS, with_text).reading(width);
         operand.bind(&[]);
         let operand = operand.function("load_at");
         let next = OWN_BINDINGS + operand.buffers.len();
@@ -166,13 +178,23 @@ fn pass(
             },
             epilogue.functions
         );
-        let load = format!(
-            "{}{}{}fn load(i: u32) -> Acc {{ return load_at(i, index_of(i)); }}",
-            operand.bindings, epilogue.bindings, operand.functions
-        );
+        // The one that is not called has to be there.
+        let loads = if four {
+            "fn load(i: u32) -> Acc { return load_four(i / 4u).x; }\n\
+             fn load_four(t: u32) -> vec4<Acc> { return load_at_four(t); }"
+        } else {
+            "fn load(i: u32) -> Acc { return load_at(i, index_of(i)); }\n\
+             fn load_four(t: u32) -> vec4<Acc> { return vec4<Acc>(load(t)); }"
+        };
+        let load = format!("{}{}{}{loads}", operand.bindings, epilogue.bindings, operand.functions);
         let functions = library(&(functions.clone() + &load)) + &functions;
         let fields = operand.fields + &epilogue.fields;
-        let tune = [("WG", size), ("GROUP", u32::from(how.group)), ("NESTED", u32::from(nested))];
+        let tune = [
+            ("WG", size),
+            ("GROUP", u32::from(how.group)),
+            ("NESTED", u32::from(nested)),
+            ("FOUR", u32::from(four)),
+        ];
         let holes =
             [("functions", functions.as_str()), ("params", fields.as_str()), ("load", &load)];
         composed("reduce", &tune, &holes)

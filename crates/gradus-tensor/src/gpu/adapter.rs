@@ -37,6 +37,9 @@ pub struct Profile {
     pub software: bool,
     /// Smallest and largest subgroup, where subgroup operations may be used.
     pub subgroup: Option<(u32, u32)>,
+    /// Four values may be moved as two 64-bit words. Only a software adapter is asked for such
+    /// integers: it moves the words of a subgroup's lanes one after the other.
+    pub words: bool,
     /// Storage buffers that one kernel can bind.
     pub max_storage_buffers: u32,
     /// Bytes that one binding can span.
@@ -71,7 +74,7 @@ pub(crate) fn connect(options: &GpuOptions) -> Result<Connection> {
     let adapter = pick(options.adapter.as_deref())?;
     let raw = adapter.get_info();
     let (features, limits) = demands(&adapter, options);
-    let software = raw.device_type == wgpu::DeviceType::Cpu;
+    let software = is_software(&raw);
     let request = adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("gradus"),
         required_features: features,
@@ -92,6 +95,7 @@ pub(crate) fn connect(options: &GpuOptions) -> Result<Connection> {
     let profile = Profile {
         software,
         subgroup: subgroup.then_some((raw.subgroup_min_size, raw.subgroup_max_size)),
+        words: features.contains(wgpu::Features::SHADER_INT64),
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,
@@ -103,6 +107,10 @@ pub(crate) fn connect(options: &GpuOptions) -> Result<Connection> {
     Ok(Connection { device, queue, info: describe(&raw), profile, uniform_align })
 }
 
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
 /// Features and limits to ask for.
 fn demands(adapter: &wgpu::Adapter, options: &GpuOptions) -> (wgpu::Features, wgpu::Limits) {
     if options.web_limits {
@@ -112,6 +120,7 @@ fn demands(adapter: &wgpu::Adapter, options: &GpuOptions) -> (wgpu::Features, wg
         | wgpu::Features::SUBGROUP_BARRIER
         | wgpu::Features::TIMESTAMP_QUERY;
     wanted.set(wgpu::Features::IMMEDIATES, options.immediates);
+    wanted.set(wgpu::Features::SHADER_INT64, is_software(&adapter.get_info()));
     let features = adapter.features() & wanted;
     let mut limits = adapter.limits();
     if !features.contains(wgpu::Features::IMMEDIATES) {

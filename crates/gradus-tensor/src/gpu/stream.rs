@@ -177,6 +177,13 @@ impl Gpu {
         // prepares the next one.
         let pipelines = self.counters.pipelines.load(Ordering::Relaxed);
         if std::mem::replace(&mut stream.pipelines, pipelines) != pipelines {
+            if std::env::var("KT").is_ok() {
+                let t = std::time::Instant::now();
+                let r = self.submit(&mut stream).map(drop);
+                let _ = self.device().poll(wgpu::PollType::wait_indefinitely());
+                eprintln!("KT {:8.1} ms {}", t.elapsed().as_secs_f64() * 1e3, d.name);
+                return r;
+            }
             return self.submit(&mut stream).map(drop);
         }
         self.submit_if_long(&mut stream)
@@ -204,14 +211,42 @@ impl Gpu {
         if bytes == 0 {
             return Ok(());
         }
-        capture::refuse("a copy between buffers");
+        self.transfer("a copy between buffers", &[src, dst], |encoder| {
+            encoder.copy_buffer_to_buffer(src.raw(), src_off, dst.raw(), dst_off, Some(bytes));
+        })
+    }
+
+    /// Records that `bytes` bytes of a buffer become zero.
+    ///
+    /// # Errors
+    /// `Kind::Argument` when offset or length are not multiples of 4 or the range leaves the
+    /// buffer; the fault of an earlier call.
+    pub fn clear(&self, dst: &GpuBuffer, offset: u64, bytes: u64) -> Result<()> {
+        self.fault.check()?;
+        check_range("destination", dst, offset, bytes)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.transfer("a buffer that is cleared", &[dst], |encoder| {
+            encoder.clear_buffer(dst.raw(), offset, Some(bytes));
+        })
+    }
+
+    /// Records what is not a launch; `what` it is tells a recording why it cannot be repeated.
+    fn transfer(
+        &self,
+        what: &'static str,
+        uses: &[&GpuBuffer],
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        capture::refuse(what);
         self.release()?;
         let mut stream = self.stream.lock();
-        let encoder = stream.encoder(self.device());
-        encoder.copy_buffer_to_buffer(src.raw(), src_off, dst.raw(), dst_off, Some(bytes));
+        record(stream.encoder(self.device()));
         let batch = self.current_batch();
-        src.mark(batch);
-        dst.mark(batch);
+        for buffer in uses {
+            buffer.mark(batch);
+        }
         stream.recorded += 1;
         Counters::add(&self.counters.copies, 1);
         self.submit_if_long(&mut stream)

@@ -102,6 +102,7 @@ mod tests {
         Profile {
             software,
             subgroup: Some((LANES, LANES)),
+            words: software,
             max_storage_buffers: 8,
             max_binding_bytes: 128 << 20,
             max_buffer_bytes: 256 << 20,

@@ -239,6 +239,7 @@ mod tests {
         Profile {
             software,
             subgroup: Some((8, 8)),
+            words: software,
             max_storage_buffers: 8,
             max_binding_bytes: 128 << 20,
             max_buffer_bytes: 256 << 20,

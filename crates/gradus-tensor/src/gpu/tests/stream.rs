@@ -66,6 +66,10 @@ fn copies_and_launches_run_in_the_order_recorded() {
         assert!(matches!(error.kind(), Kind::Argument { .. }), "{error}");
     }
     assert!(gpu.copy(&x, 0, &x, 128, 4).is_err(), "the driver refuses a copy within a buffer");
+    gpu.clear(&x, 132, 8).expect("clear");
+    expected[33..35].fill(0);
+    assert_eq!(read_words(&x, 64), expected);
+    assert!(gpu.clear(&x, 2, 4).is_err() && gpu.clear(&x, 0, 260).is_err());
     gpu.synchronize().expect("refusals poison nothing");
 }
 
