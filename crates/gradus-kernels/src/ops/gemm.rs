@@ -1,6 +1,16 @@
 //! The CPU's dense matrix product, by the `gemm` crate, for both float types.
 
 use super::lines::Real;
+use crate::cpu::{SendPtr, for_pieces};
+
+/// Products (multiply-adds) from which on the `gemm` crate shares the work between threads itself,
+/// with what it packs; below, handing it over takes longer than packing twice.
+const LARGE: usize = 1 << 27;
+/// Products of a part that is worth handing over.
+const PART: usize = 1 << 19;
+const MOST_PARTS: usize = 16;
+/// Rows and columns that the crate computes at once.
+const TILE: [usize; 2] = [6, 16];
 
 /// A matrix in memory: its first element and the strides between rows and between columns.
 #[derive(Clone, Copy)]
@@ -55,6 +65,42 @@ pub(super) trait Float: Real {
     }
 }
 
+/// A product in parts of its longer side, which threads take one after another. The parts depend on
+/// the sizes alone.
+///
+/// # Safety
+/// As [`Float::gemm`].
+unsafe fn parts<T: Float>(
+    [m, n, k]: [usize; 3],
+    (c, c_row): (*mut T, usize),
+    a: Matrix<T>,
+    b: Matrix<T>,
+    add: bool,
+) {
+    let count = (m * n * k / PART).clamp(2, MOST_PARTS);
+    let piece = |size: usize, tile: usize| size.div_ceil(count).next_multiple_of(tile);
+    let c = SendPtr::new(c);
+    let [a, b] = [a, b].map(|x| (SendPtr::new(x.first.cast_mut()), x.row, x.col));
+    let at = |(first, row, col): (SendPtr, isize, isize), i: usize, j: usize| {
+        // SAFETY: an element of the operand.
+        let first = unsafe { first.add(0) }.cast::<T>();
+        let step = i as isize * row + j as isize * col;
+        Matrix { first: first.wrapping_offset(step).cast_const(), row, col }
+    };
+    let part = |[i, j]: [usize; 2], [m, n]: [usize; 2]| {
+        // SAFETY: each part writes its own rows or columns.
+        unsafe {
+            let c = c.add(0).cast::<T>().add(i * c_row + j);
+            T::gemm([m, n, k], (c, c_row), at(a, i, 0), at(b, 0, j), add, false);
+        }
+    };
+    if m > n {
+        for_pieces(m, piece(m, TILE[0]), |i, m| part([i, 0], [m, n]));
+    } else {
+        for_pieces(n, piece(n, TILE[1]), |j, n| part([0, j], [m, n]));
+    }
+}
+
 macro_rules! float {
     ($t:ident, $module:ident $(, $panels:path)?) => {
         impl Float for $t {
@@ -67,6 +113,10 @@ macro_rules! float {
                 parallel: bool,
             ) {
                 use gemm_common::Parallelism;
+                if parallel && m * n * k < LARGE {
+                    // SAFETY: promised by the caller.
+                    return unsafe { parts([m, n, k], (c, c_row), a, b, add) };
+                }
                 let threads = if parallel { Parallelism::Rayon(0) } else { Parallelism::None };
                 let (keep, flag) = (if add { 1.0 } else { 0.0 }, false);
                 // The kernels want b's steps along k to be forwards.
