@@ -10,11 +10,8 @@ use crate::rule::{Rule, StepContext};
 
 /// Parameters start at multiples of this many elements, as vector loads like it.
 const ALIGN: usize = 4;
-/// Gradients that one kernel reads on the CPU.
+/// Gradients that one kernel reads.
 const MOST_PARTS: usize = 16;
-/// Gradients that one kernel reads on a GPU.
-#[cfg(feature = "gpu")]
-const MOST_PARTS_GPU: usize = 12;
 /// Bindings that a kernel needs besides the gradients: the parameters, three states, its own
 /// parameter block.
 #[cfg(feature = "gpu")]
@@ -58,7 +55,7 @@ fn most_parts(device: &Device) -> usize {
     #[cfg(feature = "gpu")]
     if let Some(gpu) = device.as_gpu() {
         let buffers = gpu.profile().max_storage_buffers as usize;
-        return buffers.saturating_sub(OTHER_BUFFERS).clamp(1, MOST_PARTS_GPU);
+        return buffers.saturating_sub(OTHER_BUFFERS).clamp(1, MOST_PARTS);
     }
     let _ = device;
     MOST_PARTS
