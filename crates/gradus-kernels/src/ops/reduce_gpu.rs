@@ -7,7 +7,7 @@ use gradus_tensor::{Array, DType, Device, Result};
 use smallvec::SmallVec;
 
 use super::reduce::{Reduce, Reduction};
-use crate::expr::{Emitter, Plan, Width, emit_finish, is_by_four, library, register_type};
+use crate::expr::{Emitted, Emitter, Plan, Width, emit_finish, is_by_four, library, register_type};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
 /// Invocations of a workgroup that reduces one result together.
@@ -165,39 +165,15 @@ fn pass(
     buffers.extend(operand.buffers.iter().chain(&epilogue.buffers));
     let mut access: SmallVec<[Access; 8]> = SmallVec::from_elem(Access::ReadWrite, 1);
     access.extend(operand.access.iter().chain(&epilogue.access).copied());
+    let tune = [
+        ("WG", size),
+        ("GROUP", u32::from(how.group)),
+        ("NESTED", u32::from(nested)),
+        ("FOUR", u32::from(four)),
+    ];
     let text = || {
         let (operand, epilogue) = emit(true);
-        let kind = register_type(acc);
-        let combine = op.def().formula;
-        let functions = format!(
-            "alias Acc = {kind};\nfn combine(a: Acc, b: Acc) -> Acc {{ return {}; }}\n{}",
-            if acc == DType::F32 {
-                combine.to_owned()
-            } else {
-                combine.replace("is_nan(b)", "false")
-            },
-            epilogue.functions
-        );
-        // The one that is not called has to be there.
-        let loads = if four {
-            "fn load(i: u32) -> Acc { return load_four(i / 4u).x; }\n\
-             fn load_four(t: u32) -> vec4<Acc> { return load_at_four(t); }"
-        } else {
-            "fn load(i: u32) -> Acc { return load_at(i, index_of(i)); }\n\
-             fn load_four(t: u32) -> vec4<Acc> { return vec4<Acc>(load(t)); }"
-        };
-        let load = format!("{}{}{}{loads}", operand.bindings, epilogue.bindings, operand.functions);
-        let functions = library(&(functions.clone() + &load)) + &functions;
-        let fields = operand.fields + &epilogue.fields;
-        let tune = [
-            ("WG", size),
-            ("GROUP", u32::from(how.group)),
-            ("NESTED", u32::from(nested)),
-            ("FOUR", u32::from(four)),
-        ];
-        let holes =
-            [("functions", functions.as_str()), ("params", fields.as_str()), ("load", &load)];
-        composed("reduce", &tune, &holes)
+        text(op, acc, operand, &epilogue, &tune)
     };
     let items = (outputs * how.chunks) as u64;
     let threads = if how.group { items * u64::from(size) } else { items };
@@ -216,6 +192,37 @@ fn pass(
             grid: Grid::Threads(threads),
         },
     )
+}
+
+/// The kernel's text. Of the two ways to load, the one that is not used has to be there.
+fn text(
+    op: Reduce,
+    acc: DType,
+    operand: Emitted,
+    epilogue: &Emitted,
+    tune: &[(&str, u32)],
+) -> String {
+    let kind = register_type(acc);
+    let formula = op.def().formula;
+    let combine =
+        if acc == DType::F32 { formula.to_owned() } else { formula.replace("is_nan(b)", "false") };
+    let functions = format!(
+        "alias Acc = {kind};\nfn combine(a: Acc, b: Acc) -> Acc {{ return {combine}; }}\n{}",
+        epilogue.functions
+    );
+    let loads = if tune.contains(&("FOUR", 1)) {
+        "fn load(i: u32) -> Acc { return load_four(i / 4u).x; }\n\
+         fn load_four(t: u32) -> vec4<Acc> { return load_at_four(t); }"
+    } else {
+        "fn load(i: u32) -> Acc { return load_at(i, index_of(i)); }\n\
+         fn load_four(t: u32) -> vec4<Acc> { return vec4<Acc>(load(t)); }"
+    };
+    let Emitted { bindings, functions: evaluate, .. } = &operand;
+    let load = format!("{bindings}{}{evaluate}{loads}", epilogue.bindings);
+    let functions = library(&(functions.clone() + &load)) + &functions;
+    let fields = operand.fields + &epilogue.fields;
+    let holes = [("functions", functions.as_str()), ("params", fields.as_str()), ("load", &load)];
+    composed("reduce", tune, &holes)
 }
 
 #[cfg(test)]
