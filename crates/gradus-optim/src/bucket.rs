@@ -66,8 +66,8 @@ pub(crate) fn apart<R: Rule>(rule: &R, index: usize) -> Option<usize> {
     rule.is_per_parameter().then_some(index)
 }
 
-/// Where arrays of these sizes start in a flat one, and its length. A single array is flat as it is;
-/// several end in a whole vector.
+/// Where arrays of these sizes start in a flat one, and its length. A single array is flat as it
+/// is; several end in a whole vector.
 pub(crate) fn offsets(sizes: impl Iterator<Item = usize>) -> (Vec<usize>, usize) {
     let (mut starts, mut end) = (Vec::new(), 0usize);
     for size in sizes {
