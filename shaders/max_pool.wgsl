@@ -57,28 +57,16 @@ fn main(
         p.y_stride, p.y_padding, p.y_dilation);
     let axis_x = Axis(p.x_n, p.x_m, p.x_kernel,
         p.x_stride, p.x_padding, p.x_dilation);
-    let row = at / p.x_m;
-    let x = axis_window(axis_x, at - row * p.x_m);
-    var y = vec2<u32>(0u, 1u);
-    var slice = row;
-    if (DIMS > 1u) {
-        slice = row / p.y_m;
-        y = axis_window(axis_y, row - slice * p.y_m);
-    }
-    var z = vec2<u32>(0u, 1u);
-    var plane = slice;
-    if (DIMS > 2u) {
-        plane = slice / p.z_m;
-        z = axis_window(axis_z, slice - plane * p.z_m);
-    }
-    let base = p.start + plane * p.z_n * p.y_n * p.x_n;
+    let size = vec3<u32>(p.z_m, p.y_m, p.x_m);
+    let r = ranges_at(at, size, axis_z, axis_y, axis_x, false);
+    let base = p.start + r.plane * p.z_n * p.y_n * p.x_n;
     var best = NEG_INFINITY;
     var best_key = order_key(NEG_INFINITY, ORDER_FLOAT);
-    var position = (z.x * p.y_n + y.x) * p.x_n + x.x;
-    for (var k = z.x; k < z.y; k = k + p.z_dilation) {
-        for (var j = y.x; j < y.y; j = j + p.y_dilation) {
+    var position = (r.z.x * p.y_n + r.y.x) * p.x_n + r.x.x;
+    for (var k = r.z.x; k < r.z.y; k = k + p.z_dilation) {
+        for (var j = r.y.x; j < r.y.y; j = j + p.y_dilation) {
             let start = (k * p.y_n + j) * p.x_n;
-            for (var i = x.x; i < x.y; i = i + p.x_dilation) {
+            for (var i = r.x.x; i < r.x.y; i = i + p.x_dilation) {
                 let bits = elements[base + start + i];
                 let key = order_key(bits, ORDER_FLOAT);
                 if (key > best_key || key == NAN_KEY) {

@@ -53,27 +53,15 @@ fn main(
         p.y_stride, p.y_padding, p.y_dilation);
     let axis_x = Axis(p.x_n, p.x_m, p.x_kernel,
         p.x_stride, p.x_padding, p.x_dilation);
-    let row = at / p.x_n;
-    let x = axis_windows_of(axis_x, at - row * p.x_n);
-    var y = vec2<u32>(0u, 1u);
-    var slice = row;
-    if (DIMS > 1u) {
-        slice = row / p.y_n;
-        y = axis_windows_of(axis_y, row - slice * p.y_n);
-    }
-    var z = vec2<u32>(0u, 1u);
-    var plane = slice;
-    if (DIMS > 2u) {
-        plane = slice / p.z_n;
-        z = axis_windows_of(axis_z, slice - plane * p.z_n);
-    }
-    let position = at - plane * p.z_n * p.y_n * p.x_n;
-    let base = plane * p.z_m * p.y_m * p.x_m;
+    let size = vec3<u32>(p.z_n, p.y_n, p.x_n);
+    let r = ranges_at(at, size, axis_z, axis_y, axis_x, true);
+    let position = at - r.plane * p.z_n * p.y_n * p.x_n;
+    let base = r.plane * p.z_m * p.y_m * p.x_m;
     var sum = 0.0;
-    for (var k = z.x; k < z.y; k = k + 1u) {
-        for (var j = y.x; j < y.y; j = j + 1u) {
+    for (var k = r.z.x; k < r.z.y; k = k + 1u) {
+        for (var j = r.y.x; j < r.y.y; j = j + 1u) {
             let start = base + (k * p.y_m + j) * p.x_m;
-            for (var i = x.x; i < x.y; i = i + 1u) {
+            for (var i = r.x.x; i < r.x.y; i = i + 1u) {
                 if (positions[p.positions_start + start + i] == position) {
                     sum = sum + g[p.start + start + i];
                 }

@@ -53,3 +53,37 @@ fn axis_windows_of(a: Axis, at: u32) -> vec2<u32> {
     }
     return vec2<u32>(first, min(end / a.stride + 1u, a.m));
 }
+
+// What an index of [planes, depth, height, width] meets along each dimension, and its plane.
+struct Ranges {
+    z: vec2<u32>,
+    y: vec2<u32>,
+    x: vec2<u32>,
+    plane: u32,
+}
+
+fn axis_range(a: Axis, i: u32, of_element: bool) -> vec2<u32> {
+    if (of_element) {
+        return axis_windows_of(a, i);
+    }
+    return axis_window(a, i);
+}
+
+// The elements of window `at`, or the windows of element `at`; `size` counts those that `at` does.
+fn ranges_at(at: u32, size: vec3<u32>, z: Axis, y: Axis, x: Axis, of_element: bool) -> Ranges {
+    var rest = at / size.z;
+    var r = Ranges(vec2<u32>(0u, 1u), vec2<u32>(0u, 1u), vec2<u32>(0u, 1u), 0u);
+    r.x = axis_range(x, at - rest * size.z, of_element);
+    if (DIMS > 1u) {
+        let next = rest / size.y;
+        r.y = axis_range(y, rest - next * size.y, of_element);
+        rest = next;
+    }
+    if (DIMS > 2u) {
+        let next = rest / size.x;
+        r.z = axis_range(z, rest - next * size.x, of_element);
+        rest = next;
+    }
+    r.plane = rest;
+    return r;
+}
