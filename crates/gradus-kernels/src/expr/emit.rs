@@ -151,7 +151,8 @@ impl<'a> Emitter<'a> {
     pub(crate) fn function(mut self, name: &str) -> Emitted {
         self.out.key.extend([b'k', self.plan.leaves.len() as u8, self.dims.sizes.len() as u8]);
         self.out.key.push(self.width as u8);
-        for d in 0..self.dims.sizes.len() {
+        // Nothing is divided by the outermost size.
+        for d in 1..self.dims.sizes.len() {
             let size = self.dims.sizes[d] as u32;
             self.word(&format!("§n{d}"), "u32", size);
         }
