@@ -16,7 +16,6 @@
 //! # Ok::<(), gradus_tensor::Error>(())
 //! ```
 
-mod cpu;
 mod expr;
 mod math;
 mod ops;

@@ -9,13 +9,14 @@ use crate::{Result, places};
 
 /// Crates and the crates below them. An arrow only points down.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("gradus-cpu", &[]),
     ("gradus-tensor", &[]),
-    ("gradus-kernels", &["gradus-tensor"]),
+    ("gradus-kernels", &["gradus-cpu", "gradus-tensor"]),
     ("gradus-autodiff", &["gradus-kernels", "gradus-tensor"]),
     ("gradus-derive", &[]),
     ("gradus-nn", &["gradus-autodiff", "gradus-derive", "gradus-kernels", "gradus-tensor"]),
     ("gradus-optim", &["gradus-autodiff", "gradus-kernels", "gradus-tensor"]),
-    ("gradus-data", &["gradus-kernels", "gradus-tensor"]),
+    ("gradus-data", &["gradus-cpu", "gradus-kernels", "gradus-tensor"]),
     ("gradus-plot", &["gradus-autodiff", "gradus-optim", "gradus-tensor"]),
     (
         "gradus-train",

@@ -1,9 +1,9 @@
 //! Pictures in another size, as planes of bytes.
 
 use super::decode::Picture;
-#[cfg(target_arch = "x86_64")]
-use crate::vision::simd::has_avx2;
 use crate::vision::{ImageSize, Interpolation, View, keras_resize};
+#[cfg(target_arch = "x86_64")]
+use gradus_cpu::has_avx2;
 
 /// The part of a picture that is used: its first column and row, its width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

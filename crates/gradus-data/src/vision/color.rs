@@ -143,7 +143,7 @@ pub(crate) fn each<T: Pixel, F: Fn(f32) -> T>(x: &[T], out: &mut [T], f: F) {
     unsafe fn fast<T: Pixel, F: Fn(f32) -> T>(x: &[T], out: &mut [T], f: &F) {
         body(x, out, f);
     }
-    if super::simd::has_avx2() {
+    if gradus_cpu::has_avx2() {
         // SAFETY: the processor has these instructions.
         unsafe { fast(x, out, &f) }
     } else {

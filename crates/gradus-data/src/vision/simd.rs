@@ -1,18 +1,5 @@
 //! Loops that run as AVX2 code where the processor has it.
 
-/// Whether the better instructions may run.
-pub(crate) fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // The answers are kept by the standard library.
-        std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        true
-    }
-}
-
 /// Defines functions with two versions of their code, chosen when they are called. Products may be
 /// fused with sums only where `mul_add` says so.
 macro_rules! vectorised {
@@ -25,7 +12,7 @@ macro_rules! vectorised {
             fn body $(<$t: $bound>)? ($($arg: $ty),*) $(-> $ret)? $body
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
             unsafe fn fast $(<$t: $bound>)? ($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-            if $crate::vision::simd::has_avx2() {
+            if gradus_cpu::has_avx2() {
                 // SAFETY: the processor has these instructions.
                 unsafe { fast($($arg),*) }
             } else {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::loops;
 use super::plan::{Code, Plan, Reg, Step, StepOp};
 use super::value::Leaf;
-use crate::table::{Binary, Erased, Loop, tile_loop};
+use crate::table::{Binary, Erased, Loop, tile_loop, versions};
 
 /// One loop over a tile.
 pub(super) struct Instruction {
@@ -194,16 +194,7 @@ macro_rules! over_loop {
                 *out = $f;
             }
         }
-        unsafe fn base(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
-            // SAFETY: forwarded.
-            unsafe { body(args, out, n, params) }
-        }
-        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-        unsafe fn fast(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
-            // SAFETY: forwarded.
-            unsafe { body(args, out, n, params) }
-        }
-        Loop { base, fast }
+        versions!(body)
     }};
 }
 /// A formula of tiles x and o and the number c: the loop that stores the result elsewhere, and the

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Deref;
 
+use gradus_cpu::{SendPtr, for_pieces};
 use gradus_tensor::rng::unit_f32;
 use gradus_tensor::{Array, DType};
 use smallvec::SmallVec;
@@ -11,7 +12,6 @@ use super::instructions::{Action, Instruction, instructions};
 use super::loops;
 use super::plan::{LeafSlot, Plan, Reg};
 use super::value::Leaf;
-use crate::cpu::{SendPtr, for_pieces};
 
 /// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
 /// is small beside its work.

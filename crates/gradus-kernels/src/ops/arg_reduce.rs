@@ -1,13 +1,13 @@
 //! Where the largest or smallest element is.
 
 use bytemuck::Pod;
+use gradus_cpu::SendPtr;
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Kind, Result, Shape};
 
 use super::lines::{
     Block, Fresh, LANES, Lines, WIDTH, for_blocks, for_chunks, host, resized, vectorised,
 };
-use crate::cpu::SendPtr;
 use crate::expr::{Value, must_have_elements};
 
 /// Reductions to a position.

@@ -3,6 +3,7 @@
 #[cfg(feature = "gpu")]
 use std::sync::Arc;
 
+use gradus_cpu::SendPtr;
 use gradus_tensor::capture::{Plain, perform};
 #[cfg(feature = "gpu")]
 use gradus_tensor::gpu::Gpu;
@@ -18,7 +19,6 @@ use super::lines::{
 };
 use super::reduce::{Reduce, reduce};
 use super::softmax::{column_max, exp_into, max, total};
-use crate::cpu::SendPtr;
 use crate::expr::{Value, same_device};
 use crate::table::{Binary, Compare};
 

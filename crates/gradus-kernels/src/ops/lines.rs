@@ -1,12 +1,12 @@
 //! Dense arrays seen as lines along one dimension, and the loops over them that softmax, scans,
 //! sorts and index ops share on the CPU.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::Sub;
 
 use bytemuck::Pod;
+use gradus_cpu::{Float, SendPtr, for_pieces};
 use gradus_tensor::{Array, DType, Device, Dim, Kind, Result, Shape};
 
-use crate::cpu::{SendPtr, for_pieces};
 use crate::math;
 
 /// Elements of a piece of work that one thread takes.
@@ -69,16 +69,8 @@ pub(crate) fn resized(shape: &Shape, d: usize, size: usize) -> Shape {
 
 /// Arithmetic of the float types.
 pub(crate) trait Real:
-    Pod
-    + Send
-    + Sync
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + std::ops::Div<Output = Self>
+    Float + Pod + PartialOrd + Sub<Output = Self> + std::ops::Div<Output = Self>
 {
-    const ZERO: Self;
     const ONE: Self;
     const NEG_INFINITY: Self;
     fn exp(self) -> Self;
@@ -89,7 +81,6 @@ pub(crate) trait Real:
 macro_rules! real {
     ($t:ident) => {
         impl Real for $t {
-            const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             #[inline(always)]
@@ -109,7 +100,7 @@ macro_rules! real {
 real!(f32);
 real!(f64);
 
-/// Defines functions that run as AVX2 code where the processor has it.
+/// Defines functions that run as AVX2 or AVX-512 code where the processor has it.
 macro_rules! vectorised {
     ($($(#[$doc:meta])* $vis:vis fn $name:ident<$t:ident: $bound:ident>(
         $($arg:ident: $ty:ty),* $(,)?
@@ -120,11 +111,17 @@ macro_rules! vectorised {
             fn body<$t: $bound>($($arg: $ty),*) $(-> $ret)? $body
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2"))]
             unsafe fn fast<$t: $bound>($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-            if $crate::cpu::has_avx2() {
-                // SAFETY: the processor has AVX2.
-                unsafe { fast($($arg),*) }
-            } else {
-                body($($arg),*)
+            #[cfg_attr(
+                target_arch = "x86_64",
+                target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw")
+            )]
+            unsafe fn wide<$t: $bound>($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+            match gradus_cpu::Simd::here() {
+                // SAFETY: the processor has these instructions.
+                gradus_cpu::Simd::Avx512 => unsafe { wide($($arg),*) },
+                // SAFETY: as above.
+                gradus_cpu::Simd::Avx2 => unsafe { fast($($arg),*) },
+                gradus_cpu::Simd::Base => body($($arg),*),
             }
         }
     )*};

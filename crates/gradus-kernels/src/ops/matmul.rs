@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use gradus_cpu::{Matrix, SendPtr, for_pieces, gemm};
 use gradus_tensor::capture::{Arrays, perform};
 use gradus_tensor::{Array, DType, Device, Error, Kind, Layout, Problem, Result, Shape};
 use smallvec::SmallVec;
 
-use super::gemm::{Float, Matrix};
-use crate::cpu::{SendPtr, for_pieces};
+use super::lines::Real;
 #[cfg(feature = "gpu")]
 use crate::expr::Plan;
 use crate::expr::{Deferred, Value, same_device};
@@ -196,7 +196,7 @@ impl Deferred for MatmulOp {
 }
 
 /// The float types that have products with one row or column.
-trait Product: Float {
+trait Product: Real {
     /// One dense `[m, n]` product.
     ///
     /// # Safety
@@ -221,10 +221,8 @@ macro_rules! product {
                 // SAFETY: promised by the caller.
                 unsafe {
                     let size = [g.m, g.n, g.k];
-                    if !super::matvec::$vector(g, a, b, c)
-                        && !Self::panels(size, c, a_matrix, b_matrix, par)
-                    {
-                        Self::gemm(size, (c, g.n), a_matrix, b_matrix, false, par);
+                    if !super::matvec::$vector(g, a, b, c) {
+                        gemm(size, (c, g.n), a_matrix, b_matrix, false, par);
                     }
                 }
             }

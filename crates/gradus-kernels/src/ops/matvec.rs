@@ -1,8 +1,9 @@
 //! Products of a vector on the CPU: batch-1 networks live here, and packing panels for a matrix
 //! product would cost more than the product.
 
+use gradus_cpu::has_avx2;
+
 use super::matmul::MatmulGeometry;
-use crate::cpu::has_avx2;
 
 /// Accumulators of a dot product, so that additions overlap.
 const LANES: usize = 32;

@@ -1,13 +1,13 @@
 //! Max pooling over one to three dimensions, and its gradient: where a window's maximum lies is
 //! found once and kept.
 
+use gradus_cpu::{SendPtr, for_pieces};
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 
 use super::lines::{Fresh, PIECE, Real, host, must_be_float, vectorised};
 use super::resample::adaptive;
 use super::sliding::{Sliding, spatial_dims};
-use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::{Value, must_be_index, same_device};
 
 /// The windows of a max pooling: planes of `input` elements become planes of `output` windows.

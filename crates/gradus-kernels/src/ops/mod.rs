@@ -13,7 +13,6 @@ mod cross_entropy_gpu;
 mod gather;
 #[cfg(feature = "gpu")]
 mod gather_gpu;
-mod gemm;
 mod index;
 mod lines;
 #[cfg(feature = "gpu")]
@@ -25,7 +24,6 @@ mod matvec;
 mod max_pool;
 #[cfg(feature = "gpu")]
 mod max_pool_gpu;
-mod panels;
 mod reduce;
 #[cfg(feature = "gpu")]
 mod reduce_gpu;

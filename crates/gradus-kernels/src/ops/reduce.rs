@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use gradus_cpu::{SendPtr, for_pieces, has_avx2};
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Device, Dim, Result, Shape};
 use smallvec::SmallVec;
 
-use crate::cpu::{SendPtr, for_pieces, has_avx2};
 use crate::expr::{Deferred, Executor, Plan, Value};
 
 /// A row of the reductions.

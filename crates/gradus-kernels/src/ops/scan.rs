@@ -1,11 +1,11 @@
 //! Running sums and products along one dimension.
 
 use bytemuck::Pod;
+use gradus_cpu::SendPtr;
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Result};
 
 use super::lines::{Block, Fresh, Lines, WIDTH, for_blocks, for_chunks, host, vectorised};
-use crate::cpu::SendPtr;
 use crate::expr::Value;
 
 /// Running combinations.

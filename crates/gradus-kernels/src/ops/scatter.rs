@@ -2,13 +2,13 @@
 //! index a slice). They are the gradients of `gather` and `index_select`.
 
 use bytemuck::Pod;
+use gradus_cpu::{SendPtr, for_pieces};
 use gradus_tensor::capture::{Arrays, Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Error, Kind, Problem, Result, Shape};
 
 use super::gather::{lines_at, one_dimensional, region};
 use super::index::{placed, words_in_range};
 use super::lines::{Fresh, Lines, PIECE, host, resized};
-use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::{Value, same_device};
 
 /// `out[o, index[o·j₀ + i·j₁ + c·j₂], c] += src[o, i, c]` over the dense `src`

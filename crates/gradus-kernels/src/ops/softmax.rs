@@ -1,5 +1,6 @@
 //! Softmax and log-softmax along one dimension, shifted by the maximum.
 
+use gradus_cpu::{LINE, SendPtr, prefetch};
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Result};
 
@@ -7,7 +8,6 @@ use super::lines::{
     Block, Fresh, LANES, Lines, Real, WIDTH, for_blocks, for_chunks, host, must_be_float,
     vectorised,
 };
-use crate::cpu::{LINE, SendPtr, prefetch};
 use crate::expr::Value;
 
 /// `exp(x) / Σ exp(x)` along `dim`; with `log`, its logarithm `x - log Σ exp(x)`.

@@ -1,13 +1,13 @@
 //! Stable sorting along one dimension, and the k largest or smallest elements.
 
 use bytemuck::Pod;
+use gradus_cpu::{SendPtr, for_pieces};
 use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Error, Result, Shape};
 use rayon::slice::ParallelSliceMut;
 
 use super::arg_reduce::fits_index;
 use super::lines::{Fresh, Lines, PIECE, host, resized};
-use crate::cpu::{SendPtr, for_pieces};
 use crate::expr::Value;
 
 /// The elements along `dim` in order, and where each was, as int32. Stable: equal elements stay

@@ -1,5 +1,6 @@
 //! What this crate derives from the rows: op lists, CPU loops in f32 and f64, WGSL text.
 
+use gradus_cpu::Simd;
 use gradus_tensor::DType;
 
 /// A loop over one tile: operand tiles, result tile, number of elements, scalar parameters.
@@ -8,17 +9,14 @@ use gradus_tensor::DType;
 /// tiles never overlap.
 pub(crate) type Erased = unsafe fn([*const u8; 3], *mut u8, usize, &[f64; 2]);
 
-/// The same loop compiled twice: for every processor, and for those with AVX2.
+/// The same loop compiled for each set of instructions of [`Simd`].
 #[derive(Clone, Copy)]
-pub(crate) struct Loop {
-    pub(crate) base: Erased,
-    pub(crate) fast: Erased,
-}
+pub(crate) struct Loop(pub(crate) [Erased; 3]);
 
 impl Loop {
     /// The version for this processor.
     pub(crate) fn pick(self) -> Erased {
-        if crate::cpu::has_avx2() { self.fast } else { self.base }
+        self.0[Simd::here() as usize]
     }
 }
 
@@ -28,8 +26,33 @@ impl std::fmt::Debug for Loop {
     }
 }
 
-/// Compiles `out[i] = formula(operands[i])` as a [`Loop`]. Results have the same bits in both
-/// versions: Rust never contracts a product and a sum.
+/// Compiles `body`, an [`Erased`] function, for each set of instructions: a [`Loop`]. Results have
+/// the same bits in all versions: Rust never contracts a product and a sum.
+macro_rules! versions {
+    ($body:ident) => {{
+        unsafe fn base(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
+            // SAFETY: forwarded.
+            unsafe { $body(args, out, n, params) }
+        }
+        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+        unsafe fn fast(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
+            // SAFETY: forwarded.
+            unsafe { $body(args, out, n, params) }
+        }
+        #[cfg_attr(
+            target_arch = "x86_64",
+            target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")
+        )]
+        unsafe fn wide(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
+            // SAFETY: forwarded.
+            unsafe { $body(args, out, n, params) }
+        }
+        $crate::table::define::Loop([base, fast, wide])
+    }};
+}
+pub(crate) use versions;
+
+/// Compiles `out[i] = formula(operands[i])` as a [`Loop`].
 macro_rules! tile_loop {
     ($in:ident -> $out:ident, $prelude:ident, ($($arg:ident),*), [$($p:ident),*], $f:expr) => {{
         #[allow(unused_imports, unused_mut, unused_variables, unused_assignments,
@@ -49,16 +72,7 @@ macro_rules! tile_loop {
                 out[i] = $f as $out;
             }
         }
-        unsafe fn base(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
-            // SAFETY: forwarded.
-            unsafe { body(args, out, n, params) }
-        }
-        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-        unsafe fn fast(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
-            // SAFETY: forwarded.
-            unsafe { body(args, out, n, params) }
-        }
-        crate::table::define::Loop { base, fast }
+        crate::table::define::versions!(body)
     }};
 }
 pub(crate) use tile_loop;

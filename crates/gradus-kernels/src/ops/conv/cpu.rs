@@ -4,11 +4,10 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use gradus_cpu::{Matrix, SendPtr, for_pieces, gemm};
 use gradus_tensor::{Array, DType, Result};
 
 use super::{ConvGeometry, ConvMap, ConvOp, direct};
-use crate::cpu::{SendPtr, for_pieces};
-use crate::ops::gemm::{Float, Matrix};
 use crate::ops::lines::{Fresh, Real, host, vectorised};
 
 /// Bytes of a tile of columns: half of a usual second cache, the product packs it again.
@@ -33,7 +32,7 @@ pub(super) fn run(op: &ConvOp) -> Result<Array> {
     Ok(out.done())
 }
 
-fn typed<T: Float>(op: &ConvOp, out: &mut [T]) -> Result<()> {
+fn typed<T: Real>(op: &ConvOp, out: &mut [T]) -> Result<()> {
     let (a, b) = (host::<T>(&op.a), host::<T>(&op.b));
     let g = &op.geometry;
     let job = Job::new(g);
@@ -100,7 +99,7 @@ impl<'a> Job<'a> {
         });
     }
 
-    fn forward<T: Float>(&self, x: &[T], w: &[T], y: &mut [T]) {
+    fn forward<T: Real>(&self, x: &[T], w: &[T], y: &mut [T]) {
         let out = SendPtr::new(y.as_mut_ptr());
         let width = if self.g.is_pointwise() { self.y } else { self.width::<T>(self.window) };
         let tiles = self.y.div_ceil(width);
@@ -115,7 +114,7 @@ impl<'a> Job<'a> {
                 let w = Matrix::rows(w, self.window);
                 let tile = Matrix::rows(tile, to - from);
                 // SAFETY: items own disjoint parts of y; the sizes cover w's group and the tile.
-                unsafe { T::gemm(size, (out.add(at).cast(), self.y), w, tile, false, alone) };
+                unsafe { gemm(size, (out.add(at).cast(), self.y), w, tile, false, alone) };
             };
             if self.g.is_pointwise() {
                 return product(x);
@@ -127,7 +126,7 @@ impl<'a> Job<'a> {
         });
     }
 
-    fn data<T: Float>(&self, y: &[T], w: &[T], x: &mut [T]) {
+    fn data<T: Real>(&self, y: &[T], w: &[T], x: &mut [T]) {
         let g = self.g;
         let planes = g.batch * g.groups;
         let out = SendPtr::new(x.as_mut_ptr());
@@ -152,7 +151,7 @@ impl<'a> Job<'a> {
             let product = |tile: *mut T, from: usize, width: usize| {
                 let y = Matrix::rows(&y[from..], self.y);
                 // SAFETY: the sizes cover w's group, y's plane and the tile.
-                unsafe { T::gemm([rows, width, g.filters], (tile, width), w, y, false, alone) };
+                unsafe { gemm([rows, width, g.filters], (tile, width), w, y, false, alone) };
             };
             if g.is_pointwise() {
                 return product(x.as_mut_ptr(), 0, self.y);
@@ -169,7 +168,7 @@ impl<'a> Job<'a> {
         });
     }
 
-    fn filter<T: Float>(&self, x: &[T], y: &[T], w: &mut [T], dtype: DType) -> Result<()> {
+    fn filter<T: Real>(&self, x: &[T], y: &[T], w: &mut [T], dtype: DType) -> Result<()> {
         let g = self.g;
         // The copies depend on the shape alone, so that the sum's order does.
         let affordable = (COPIES_BYTES / size_of_val(w).max(1)).max(1);
@@ -198,7 +197,7 @@ impl<'a> Job<'a> {
                 // SAFETY: items own disjoint groups of copies; the sizes cover y and the tile.
                 unsafe {
                     let sum = (out.add(at).cast(), self.window);
-                    T::gemm(size, sum, y, tile.t(), add, alone);
+                    gemm(size, sum, y, tile.t(), add, alone);
                 }
                 add = true;
             };

@@ -1,8 +1,9 @@
 //! Convolutions whose groups have few channels, depthwise ones above all: rows of x and y meet
 //! directly, one element of the kernel after the other.
 
+use gradus_cpu::{SendPtr, for_pieces};
+
 use super::{ConvGeometry, ConvMap};
-use crate::cpu::{SendPtr, for_pieces};
 use crate::ops::lines::{LANES, Real, vectorised};
 use crate::ops::softmax::total;
 

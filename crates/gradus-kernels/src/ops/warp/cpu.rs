@@ -1,10 +1,11 @@
 //! Warping on the CPU: the taps of a row of results are worked out once, then read from every
 //! channel.
 
+use gradus_cpu::has_avx2;
+
 use bytemuck::Pod;
 
 use super::{Warp, WarpBorder, WarpGeometry, WarpMap, WarpMode, Words};
-use crate::cpu::has_avx2;
 use crate::ops::lines::for_chunks;
 
 /// Places further out are taken to be here: they are outside of every image, and fit an integer.

@@ -1,59 +1,23 @@
-//! What this processor can do, and when work is worth sharing between threads.
+//! When work is shared between threads, and how.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-/// Whether the AVX2 versions of the loops may run.
-pub(crate) fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        static FOUND: OnceLock<bool> = OnceLock::new();
-        *FOUND.get_or_init(|| {
-            std::arch::is_x86_feature_detected!("avx2")
-                && std::arch::is_x86_feature_detected!("fma")
-        })
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        // The two versions are the same code there.
-        let _: Option<OnceLock<bool>> = None;
-        true
-    }
-}
-
-/// Bytes of a cache line.
-pub(crate) const LINE: usize = 64;
-
-/// Asks for the memory of `values` from `at` on, one cache line, ahead of its use. Nothing happens
-/// past the end.
-#[inline(always)]
-pub(crate) fn prefetch<T>(values: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if at < values.len() {
-        // SAFETY: the address lies inside the slice; a prefetch changes nothing but the cache.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().add(at).cast());
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, at);
-}
-
 /// A raw pointer that may cross threads: each thread writes its own part.
 #[derive(Clone, Copy)]
-pub(crate) struct SendPtr(*mut u8);
+pub struct SendPtr(*mut u8);
 // SAFETY: the users split the memory behind it into disjoint parts.
 unsafe impl Send for SendPtr {}
 // SAFETY: as above.
 unsafe impl Sync for SendPtr {}
 
 impl SendPtr {
-    pub(crate) fn new<T>(pointer: *mut T) -> Self {
+    /// The pointer, its type forgotten.
+    pub fn new<T>(pointer: *mut T) -> Self {
         SendPtr(pointer.cast())
     }
 
@@ -61,7 +25,7 @@ impl SendPtr {
     ///
     /// # Safety
     /// `bytes` must stay inside the allocation.
-    pub(crate) unsafe fn add(self, bytes: usize) -> *mut u8 {
+    pub unsafe fn add(self, bytes: usize) -> *mut u8 {
         // SAFETY: promised by the caller.
         unsafe { self.0.add(bytes) }
     }
@@ -73,7 +37,7 @@ impl SendPtr {
 ///
 /// The calling thread works too and waits for nobody who has not begun: handing a small kernel
 /// over and sleeping until it is done takes longer than the kernel.
-pub(crate) fn for_pieces(n: usize, piece: usize, f: impl Fn(usize, usize) + Sync) {
+pub fn for_pieces(n: usize, piece: usize, f: impl Fn(usize, usize) + Sync) {
     pieces(n, piece, &f);
 }
 
