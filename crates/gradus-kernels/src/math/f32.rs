@@ -7,7 +7,7 @@ mod logarithm;
 mod power;
 mod trigonometric;
 
-pub use exponential::{exp, exp2, expm1, sigmoid};
+pub use exponential::{exp, exp_of_nonpositive, exp2, expm1, sigmoid};
 pub use hyperbolic::{cosh, erf, hyp_cos, hyp_sin, sinh, stable_tanh};
 pub use inverse::{acos, arccos, arcsin, arctan, arctan2, asin, atan, atan2};
 pub use logarithm::{log, log1p, log2, logsigmoid, softplus1};

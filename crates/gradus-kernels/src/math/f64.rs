@@ -110,6 +110,12 @@ pub fn power(x: f64, y: f64) -> f64 {
     x.powf(y)
 }
 
+/// eˣ for x ≤ 0.
+#[inline(always)]
+pub fn exp_of_nonpositive(x: f64) -> f64 {
+    x.exp()
+}
+
 /// 1 / (1 + e⁻ˣ), by the exponential that cannot overflow.
 #[inline]
 pub fn sigmoid(x: f64) -> f64 {

@@ -419,7 +419,7 @@ vectorised! {
             for ((out, &x), (&top, (sum, dot))) in
                 out.iter_mut().zip(block.row(run.x, class)).zip(state)
             {
-                let e = (x - top).exp();
+                let e = (x - top).exp_of_nonpositive();
                 *sum = *sum + e;
                 *dot = *dot + weight * (x - top);
                 *out = e;

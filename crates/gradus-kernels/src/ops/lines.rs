@@ -73,7 +73,8 @@ pub(crate) trait Real:
 {
     const ONE: Self;
     const NEG_INFINITY: Self;
-    fn exp(self) -> Self;
+    /// eˣ for x ≤ 0.
+    fn exp_of_nonpositive(self) -> Self;
     fn log(self) -> Self;
     fn of(value: f64) -> Self;
 }
@@ -84,8 +85,8 @@ macro_rules! real {
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             #[inline(always)]
-            fn exp(self) -> Self {
-                math::$t::exp(self)
+            fn exp_of_nonpositive(self) -> Self {
+                math::$t::exp_of_nonpositive(self)
             }
             #[inline(always)]
             fn log(self) -> Self {

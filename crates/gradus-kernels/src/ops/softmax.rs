@@ -94,7 +94,7 @@ vectorised! {
             let out = unsafe { block.row_mut::<T>(out, i) };
             let each = out.iter_mut().zip(block.row(x, i)).zip(top.iter().zip(&mut sum));
             for ((out, &x), (&top, sum)) in each {
-                let e = (x - top).exp();
+                let e = (x - top).exp_of_nonpositive();
                 *sum = *sum + e;
                 *out = if log { x - top } else { e };
             }
@@ -146,12 +146,12 @@ fn exp_sum<T: Real>(x: &[T], top: T) -> T {
     let mut chunks = x.chunks_exact(LANES);
     for chunk in &mut chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = *lane + (x - top).exp();
+            *lane = *lane + (x - top).exp_of_nonpositive();
         }
     }
     let mut sum = T::ZERO;
     for &x in chunks.remainder() {
-        sum = sum + (x - top).exp();
+        sum = sum + (x - top).exp_of_nonpositive();
     }
     sum + total(lanes)
 }
@@ -167,14 +167,14 @@ pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T], next: &[T]) -> T
             prefetch(next, i * LANES + line * LINE / size_of::<T>());
         }
         for ((lane, &x), out) in lanes.iter_mut().zip(x).zip(out) {
-            let e = (x - top).exp();
+            let e = (x - top).exp_of_nonpositive();
             *lane = *lane + e;
             *out = e;
         }
     }
     let mut sum = T::ZERO;
     for (&x, out) in from.remainder().iter().zip(into.into_remainder()) {
-        *out = (x - top).exp();
+        *out = (x - top).exp_of_nonpositive();
         sum = sum + *out;
     }
     sum + total(lanes)

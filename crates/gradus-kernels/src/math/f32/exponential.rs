@@ -16,7 +16,7 @@ const EXP_MIN: f32 = -104.0;
 
 /// 2ⁿ for -126 ≤ n ≤ 127.
 #[inline(always)]
-fn pow2(n: i32) -> f32 {
+const fn pow2(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
@@ -64,11 +64,13 @@ pub fn exp(x: f32) -> f32 {
     exp_shifted(x, 0)
 }
 
-/// eˣ for x ≤ 0.
+/// eˣ for x ≤ 0, the same bits in fewer steps: the first product is exact, so that results
+/// underflow through the subnormals with one rounding.
 #[inline(always)]
-pub(super) fn exp_of_nonpositive(x: f32) -> f32 {
+pub fn exp_of_nonpositive(x: f32) -> f32 {
     let (p, n) = split(super::max(x, EXP_MIN));
-    scale(p + 1.0, n)
+    const UP: i32 = 64;
+    (p + 1.0) * pow2(n.wrapping_add(UP)) * const { pow2(-UP) }
 }
 
 /// eˣ - 1 for x ≤ 0; below -20 it is -1 in f32.
