@@ -204,7 +204,7 @@ fn reference(packages: &Path, audio: &[f32]) -> PathBuf {
     fs::create_dir_all(&out).expect("the target directory can be written");
     let recorded = out.join("audio.npy");
     let array = Array::from_slice(audio, [audio.len()]).expect("the samples fill the shape");
-    gradus_tensor::write_npy(&recorded, &array).expect("the target directory can be written");
+    gradus_io::write_npy(&recorded, &array).expect("the target directory can be written");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/silero.py");
     let mut python = Command::new("python3");
     python.arg(script).args([packages, &recorded, &out]);
@@ -215,7 +215,7 @@ fn reference(packages: &Path, audio: &[f32]) -> PathBuf {
 
 /// A set of weights and what onnxruntime hears with it.
 fn reading(path: &Path) -> (StateDict, Heard) {
-    let mut tensors = gradus_tensor::read_safetensors(path).expect("the script wrote it").tensors;
+    let mut tensors = gradus_io::read_safetensors(path).expect("the script wrote it").tensors;
     let mut taken = |name| values(&tensors.remove(name).expect(name).into());
     let (probabilities, state) = (taken("probabilities"), taken("state"));
     let (h, c) = state.split_at(state.len() / 2);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 #[cfg(feature = "npz")]
-use gradus_tensor::read_npz;
-use gradus_tensor::{Array, Error, Result, read_npy, read_safetensors};
+use gradus_io::read_npz;
+use gradus_io::{read_npy, read_safetensors};
+use gradus_tensor::{Array, Error, Result};
 
 use crate::csv::Table;
 use crate::tensor_dataset::TensorDataset;
@@ -28,7 +29,8 @@ impl TensorDataset {
     /// # let path = dir.path().join("data.npz");
     /// use std::collections::BTreeMap;
     /// use gradus_data::TensorDataset;
-    /// use gradus_tensor::{Array, write_npz};
+    /// use gradus_io::write_npz;
+    /// use gradus_tensor::Array;
     /// let y = Array::from_vec(vec![1i32, 2], [2])?;
     /// let x = Array::from_vec(vec![0.5f32; 4], [2, 2])?;
     /// write_npz(&path, &BTreeMap::from([("y".to_owned(), y), ("x".to_owned(), x)]))?;

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use gradus_tensor::{Array, Error, Result, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Array, Error, Result};
 use hound::{SampleFormat, WavReader};
 
 const FORMAT: &str = "wav";

@@ -181,7 +181,7 @@ pub trait Module: Visit {
     where
         Self: Sized,
     {
-        gradus_tensor::write_safetensors(path, &self.state_dict()?, &BTreeMap::new())
+        gradus_io::write_safetensors(path, &self.state_dict()?, &BTreeMap::new())
     }
 
     /// Takes the state dict of a `.safetensors` file, PyTorch's included.
@@ -193,7 +193,7 @@ pub trait Module: Visit {
         Self: Sized,
     {
         let path = path.as_ref();
-        let file = gradus_tensor::read_safetensors(path)?;
+        let file = gradus_io::read_safetensors(path)?;
         self.load_state_dict(&file.tensors)
             .map_err(|error| error.within(path.display().to_string()))
     }

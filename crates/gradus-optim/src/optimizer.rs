@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use gradus_tensor::{Error, Result, read_safetensors, write_safetensors};
+use gradus_io::{read_safetensors, write_safetensors};
+use gradus_tensor::{Error, Result};
 
 use crate::group::ParamGroup;
 
 /// An optimizer's state as named tensors, `state.0.exp_avg`, `state.0.step` …, with PyTorch's
 /// names and numbering, and its options as metadata, `param_groups.0.lr` ….
-pub use gradus_tensor::SafeTensorsFile as StateDict;
+pub use gradus_io::SafeTensorsFile as StateDict;
 
 /// Something that moves parameters along their gradients.
 pub trait Optimizer {

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
-use gradus_tensor::{Error, Result, write_atomic};
+use gradus_io::write_atomic;
+use gradus_tensor::{Error, Result};
 
 use crate::scene::Scene;
 use crate::{encode, raster, svg};

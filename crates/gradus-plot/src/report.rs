@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use gradus_tensor::{Error, Result, write_atomic};
+use gradus_io::write_atomic;
+use gradus_tensor::{Error, Result};
 
 use crate::curves::curves;
 use crate::picture::Picture;

@@ -397,3 +397,10 @@ impl std::error::Error for Error {
         }
     }
 }
+/// Lets a typed error pass through code that speaks `io::Result`, such as the closure of
+/// `write_atomic` in `gradus-io`, which gives it back unchanged.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        std::io::Error::other(error)
+    }
+}

@@ -1,5 +1,4 @@
-//! Tensor storage: shapes, strided views, devices, memory pools, host transfer, random numbers,
-//! files.
+//! Tensor storage: shapes, strided views, devices, memory pools, host transfer, random numbers.
 //!
 //! An [`Array`] is a typed, strided view of shared storage on a [`Device`]. This crate computes
 //! nothing: arithmetic lives one layer up, in `gradus-kernels`.
@@ -21,16 +20,10 @@ mod device;
 mod display;
 mod dtype;
 mod error;
-mod file;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod layout;
-mod npy;
-#[cfg(feature = "npz")]
-mod npz;
-mod raw;
 pub mod rng;
-mod safetensors_file;
 mod shape;
 mod views;
 
@@ -39,10 +32,5 @@ pub use cpu::{CpuBuffer, CpuPool, PoolStats};
 pub use device::{AdapterInfo, AdapterKind, Device};
 pub use dtype::{DType, Element};
 pub use error::{Error, Kind, Operand, Problem, Result};
-pub use file::{read_file, write_atomic};
 pub use layout::Layout;
-pub use npy::{npy_from_bytes, npy_to_bytes, read_npy, write_npy};
-#[cfg(feature = "npz")]
-pub use npz::{npz_from_bytes, npz_to_bytes, read_npz, write_npz};
-pub use safetensors_file::{SafeTensorsFile, read_safetensors, write_safetensors};
 pub use shape::{Dim, Shape};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Array, Error, Result, read_file, read_safetensors};
+use gradus_io::{read_file, read_safetensors};
+use gradus_tensor::{Array, Error, Result};
 use serde::Deserialize;
 
 use crate::attrs::Attrs;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use gradus_tensor::{Array, Device, write_safetensors};
+use gradus_io::write_safetensors;
+use gradus_tensor::{Array, Device};
 use gradus_testkit::{Outcome, Report, Totals, run_dir};
 use tempfile::TempDir;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gradus_tensor::{Error, Result, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -62,6 +62,7 @@ pub use gradus_agent as agent;
 pub use gradus_autodiff as autodiff;
 #[cfg(feature = "data")]
 pub use gradus_data as data;
+pub use gradus_io as io;
 pub use gradus_kernels as kernels;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;

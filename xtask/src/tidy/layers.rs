@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gradus-cpu", &[]),
     ("gradus-tensor", &[]),
     ("gradus-kernels", &["gradus-cpu", "gradus-tensor"]),
+    ("gradus-io", &["gradus-tensor"]),
     ("gradus-autodiff", &["gradus-kernels", "gradus-tensor"]),
     ("gradus-derive", &[]),
     ("gradus-nn", &["gradus-autodiff", "gradus-derive", "gradus-kernels", "gradus-tensor"]),

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use gradus_io::SafeTensorsFile;
 use gradus_nn::Module;
 use gradus_optim::{Domain, Engine, Flat, Optimizer, ParamGroup, Rule, Setting, StepContext};
-use gradus_tensor::{Result, SafeTensorsFile};
+use gradus_tensor::Result;
 
 use super::network::QNetwork;
 use crate::persist::{Persist, Source, read};

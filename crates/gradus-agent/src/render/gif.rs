@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gradus_tensor::{Error, Kind, Result, write_atomic};
+use gradus_io::write_atomic;
+use gradus_tensor::{Error, Kind, Result};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbaImage};
 

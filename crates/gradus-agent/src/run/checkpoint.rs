@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gradus_tensor::{Array, Error, Result, read_safetensors, write_safetensors};
+use gradus_io::{read_safetensors, write_safetensors};
+use gradus_tensor::{Array, Error, Result};
 
 use crate::persist::{Persist, Source};
 

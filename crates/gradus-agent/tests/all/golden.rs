@@ -5,7 +5,8 @@ use gradus_agent::rng::Pcg64;
 use gradus_agent::spaces::{BoxSpace, Discrete, MultiBinary, MultiDiscrete, Space};
 use gradus_agent::wrappers::TimeLimit;
 use gradus_agent::{Env, Result};
-use gradus_tensor::{Array, npz_from_bytes};
+use gradus_io::npz_from_bytes;
+use gradus_tensor::Array;
 
 /// The arrays of the file.
 fn arrays() -> impl Fn(&str) -> Array {

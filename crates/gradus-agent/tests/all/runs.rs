@@ -51,7 +51,7 @@ fn logs_say_what_happened() -> Result<()> {
         statistics.take(&event);
     }
     log.flush()?;
-    let text = String::from_utf8(gradus_tensor::read_file(&path)?).expect("text");
+    let text = String::from_utf8(gradus_io::read_file(&path)?).expect("text");
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(lines[0], ["step", "episode", "reward", "length", "terminated", "loss"]);
     assert_eq!(lines.len(), 21);

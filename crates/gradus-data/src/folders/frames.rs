@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Array, Error, Problem, Result, Shape, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Array, Error, Problem, Result, Shape};
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, ImageDecoder};
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Array, Error, Result, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Array, Error, Result};
 
 use super::index::Index;
 use super::{FolderOptions, Skipped};

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use gradus_tensor::{Error, Result, read_file, write_atomic};
+use gradus_io::{read_file, write_atomic};
+use gradus_tensor::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Array, DType, Error, Kind, Result, write_atomic};
+use gradus_io::write_atomic;
+use gradus_tensor::{Array, DType, Error, Kind, Result};
 use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use super::augment::Augment;

@@ -7,7 +7,8 @@ use gradus_data::{
     Cached, Collated, Concat, Dataset, Items, Mapped, Subset, TensorDataset, WindowOptions,
     Windowed, pad_collate,
 };
-use gradus_tensor::{Array, DType, Kind, Result, write_npy, write_safetensors};
+use gradus_io::{write_npy, write_safetensors};
+use gradus_tensor::{Array, DType, Kind, Result};
 use proptest::prelude::*;
 
 fn numbered(from: i32, n: usize) -> TensorDataset {
@@ -189,7 +190,7 @@ fn arrays_in_files_become_columns() {
     write_npy(path("y.npy"), &y).expect("writable");
     let arrays = BTreeMap::from([("a".to_owned(), x), ("b".to_owned(), y)]);
     #[cfg(feature = "npz")]
-    gradus_tensor::write_npz(path("d.npz"), &arrays).expect("writable");
+    gradus_io::write_npz(path("d.npz"), &arrays).expect("writable");
     write_safetensors(path("d.safetensors"), &arrays, &BTreeMap::new()).expect("writable");
     let check = |data: Result<TensorDataset>, first: DType| {
         let columns = data.expect("valid").fetch(&[1]).expect("a sample");

@@ -6,7 +6,8 @@ use gradus_data::vision::functional as f;
 use gradus_data::vision::{
     GeometryOptions, Interpolation, Kernel, PadOptions, PaddingMode, ResizeOptions, pixels,
 };
-use gradus_tensor::{Array, DType, Result, SafeTensorsFile};
+use gradus_io::SafeTensorsFile;
+use gradus_tensor::{Array, DType, Result};
 
 use crate::support::difference;
 

@@ -12,7 +12,7 @@ use crate::context::Context;
 
 const OP: &str = "backup_and_restore";
 const PREFIX: &str = "backup-";
-/// How unfinished files of [`gradus_tensor::write_atomic`] end.
+/// How unfinished files of [`gradus_io::write_atomic`] end.
 const PARTIAL: &str = ".partial";
 
 /// Writes a checkpoint every so often and goes on from the newest undamaged one when the training

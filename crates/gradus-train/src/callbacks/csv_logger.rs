@@ -4,7 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Error, Result, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Error, Result};
 use serde_json::{Value, json};
 
 use super::early_stopping::unreadable;
@@ -83,7 +84,7 @@ impl CsvLogger {
         let head = text.lines().next().unwrap_or_default();
         self.columns = head.split(self.separator).skip(1).map(str::to_owned).collect();
         self.length = Some(length);
-        gradus_tensor::write_atomic(&self.path, |file| file.write_all(&bytes))
+        gradus_io::write_atomic(&self.path, |file| file.write_all(&bytes))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use gradus_io::write_safetensors;
 use gradus_nn::StateDict;
-use gradus_tensor::{Error, Result, write_safetensors};
+use gradus_tensor::{Error, Result};
 use serde_json::json;
 
 use super::early_stopping::unreadable;

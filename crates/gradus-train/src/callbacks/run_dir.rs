@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Error, Result, write_atomic};
+use gradus_io::write_atomic;
+use gradus_tensor::{Error, Result};
 use serde_json::{Value, json};
 
 use super::csv_logger::CsvLogger;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use gradus_tensor::{Array, Error, Result, SafeTensorsFile, read_file, write_atomic};
+use gradus_io::{SafeTensorsFile, read_file, write_atomic};
+use gradus_tensor::{Array, Error, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -209,7 +209,7 @@ fn saved_averages_are_those_that_validation_has_measured() {
     let history = trainer.fit(&data, options).unwrap();
     let read = |averages: bool, epoch: usize| {
         let path = dir.path().join(format!("{averages}-{epoch}.safetensors"));
-        let saved = gradus_tensor::read_safetensors(path).unwrap();
+        let saved = gradus_io::read_safetensors(path).unwrap();
         f64::from(saved.tensors["weight"].to_vec::<f32>().unwrap()[0])
     };
     // Training's own weights halve; those of epoch 1 are no part of the average yet.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gradus_tensor::{Error, Result, read_file};
+use gradus_io::read_file;
+use gradus_tensor::{Error, Result};
 
 use super::message::{Event, EventValue};
 

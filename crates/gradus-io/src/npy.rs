@@ -9,11 +9,10 @@ mod tests;
 use std::io::Write;
 use std::path::Path;
 
-use crate::array::Array;
-use crate::dtype::DType;
-use crate::error::{Error, Kind, Result};
+use gradus_tensor::{Array, DType, Error, Kind, Result};
+
 use crate::file::{read_file, write_atomic};
-use crate::raw::{MAX_RANK, Raw, decode, extent, first_non_bool, little_endian};
+use crate::raw::{MAX_RANK, Raw, decode, extent, first_non_bool, little_endian, unknown};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Magic, version and the longest length field.
@@ -32,7 +31,8 @@ const ALIGN: usize = 64;
 /// if every value fits. Versions 1.0 to 3.0, both byte orders, C and Fortran order.
 ///
 /// ```
-/// use gradus_tensor::{Array, read_npy, write_npy};
+/// use gradus_io::{read_npy, write_npy};
+/// use gradus_tensor::Array;
 ///
 /// let dir = tempfile::tempdir().map_err(|e| gradus_tensor::Error::io("temp", e))?;
 /// let path = dir.path().join("x.npy");
@@ -56,7 +56,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Array> {
 pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
     write_atomic(path, |file| {
         let data = little_endian(array)?;
-        file.write_all(&header_of(array))?;
+        file.write_all(&header_of(array)?)?;
         file.write_all(&data)
     })
 }
@@ -77,7 +77,7 @@ pub fn npy_from_bytes(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Array> {
 /// # Errors
 /// `Kind::DeviceLost`.
 pub fn npy_to_bytes(array: &Array) -> Result<Vec<u8>> {
-    let mut bytes = header_of(array);
+    let mut bytes = header_of(array)?;
     bytes.extend_from_slice(&little_endian(array)?);
     Ok(bytes)
 }
@@ -254,7 +254,7 @@ fn is_type_name(name: &str) -> bool {
     digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn header_of(array: &Array) -> Vec<u8> {
+fn header_of(array: &Array) -> Result<Vec<u8>> {
     let descr = match array.dtype() {
         DType::Bool => "|b1",
         DType::U8 => "|u1",
@@ -262,6 +262,7 @@ fn header_of(array: &Array) -> Vec<u8> {
         DType::I32 => "<i4",
         DType::F32 => "<f4",
         DType::F64 => "<f8",
+        other => return Err(unknown("write_npy", other)),
     };
     let sizes: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
     let comma = if sizes.len() == 1 { "," } else { "" };
@@ -278,5 +279,5 @@ fn header_of(array: &Array) -> Vec<u8> {
     let length = (text.len() as u32).to_le_bytes();
     bytes.extend_from_slice(if long { &length } else { &length[..2] });
     bytes.extend_from_slice(text.as_bytes());
-    bytes
+    Ok(bytes)
 }

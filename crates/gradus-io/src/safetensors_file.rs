@@ -12,15 +12,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use gradus_tensor::{Array, DType, Error, Kind, Result};
 use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use self::header::{Flaw, LENGTH_BYTES};
-use crate::array::Array;
-use crate::dtype::DType;
-use crate::error::{Error, Kind, Result};
 use crate::file::{error_at, read_file, write_atomic};
-use crate::raw::{Raw, decode, first_non_bool, little_endian};
+use crate::raw::{Raw, decode, first_non_bool, little_endian, unknown};
 
 /// What a `.safetensors` file holds.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +35,8 @@ pub struct SafeTensorsFile {
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use gradus_tensor::{Array, read_safetensors, write_safetensors};
+/// use gradus_io::{read_safetensors, write_safetensors};
+/// use gradus_tensor::Array;
 ///
 /// let dir = tempfile::tempdir().map_err(|e| gradus_tensor::Error::io("temp", e))?;
 /// let path = dir.path().join("model.safetensors");
@@ -156,24 +155,27 @@ fn write_to(
     metadata: &BTreeMap<String, String>,
 ) -> io::Result<()> {
     // The format's own order: the widest types first, so that all of them are aligned.
-    let mut order: Vec<(&String, &Array)> = tensors.iter().collect();
-    order.sort_by_key(|(_, array)| std::cmp::Reverse(file_dtype(array.dtype())));
+    let typed = |(name, array)| Ok((file_dtype(Array::dtype(array))?, name, array));
+    let mut order: Vec<(Dtype, &String, &Array)> =
+        tensors.iter().map(typed).collect::<Result<_>>()?;
+    order.sort_by_key(|(dtype, ..)| std::cmp::Reverse(*dtype));
     let mut text = header::Writer::new(metadata);
-    for (name, array) in &order {
+    for &(dtype, name, array) in &order {
         let bytes = array.shape().numel() * array.dtype().size();
-        text.push(name, file_dtype(array.dtype()), array.shape(), bytes)?;
+        text.push(name, dtype, array.shape(), bytes)?;
     }
     out.write_all(&text.finish()?)?;
-    order.iter().try_for_each(|(_, array)| out.write_all(&little_endian(array)?))
+    order.iter().try_for_each(|(.., array)| out.write_all(&little_endian(array)?))
 }
 
-const fn file_dtype(dtype: DType) -> Dtype {
-    match dtype {
+fn file_dtype(dtype: DType) -> Result<Dtype> {
+    Ok(match dtype {
         DType::Bool => Dtype::BOOL,
         DType::U8 => Dtype::U8,
         DType::U32 => Dtype::U32,
         DType::I32 => Dtype::I32,
         DType::F32 => Dtype::F32,
         DType::F64 => Dtype::F64,
-    }
+        other => return Err(unknown("write_safetensors", other)),
+    })
 }

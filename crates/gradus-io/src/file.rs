@@ -4,15 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-
-/// Lets a typed error pass through code that speaks `io::Result`, such as the closure of
-/// [`write_atomic`], which gives it back unchanged.
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        io::Error::other(error)
-    }
-}
+use gradus_tensor::{Error, Result};
 
 /// The typed error inside `error` if there is one, else a file system failure at `path`.
 pub(crate) fn error_at(path: &Path, error: io::Error) -> Error {
@@ -39,8 +31,8 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>> {
 ///
 /// let dir = tempfile::tempdir().map_err(|e| gradus_tensor::Error::io("temp", e))?;
 /// let path = dir.path().join("notes.txt");
-/// gradus_tensor::write_atomic(&path, |file| file.write_all(b"kept"))?;
-/// assert_eq!(gradus_tensor::read_file(&path)?, b"kept");
+/// gradus_io::write_atomic(&path, |file| file.write_all(b"kept"))?;
+/// assert_eq!(gradus_io::read_file(&path)?, b"kept");
 /// # Ok::<(), gradus_tensor::Error>(())
 /// ```
 ///
@@ -112,7 +104,7 @@ fn sync_directory(dir: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use gradus_tensor::Kind;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(dir)

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::array::Array;
-use crate::dtype::{DType, cast_vec};
-use crate::error::Result;
+use bytemuck::allocation::pod_collect_to_vec;
+use gradus_tensor::{Array, DType, Error, Kind, Result};
 
 /// The most dimensions a file may declare: NumPy's own limit, far above any real array.
 pub(crate) const MAX_RANK: usize = 64;
@@ -66,7 +65,7 @@ pub(crate) fn decode(bytes: &[u8], shape: &[usize], raw: Raw, big_endian: bool) 
         Raw::U32 => Array::from_bytes(&bytes, shape, DType::U32),
         Raw::F32 => Array::from_bytes(&bytes, shape, DType::F32),
         Raw::F64 => Array::from_bytes(&bytes, shape, DType::F64),
-        Raw::I64 => Array::from_vec(cast_vec::<i64>(&bytes), shape),
+        Raw::I64 => Array::from_vec(pod_collect_to_vec::<u8, i64>(&bytes), shape),
         Raw::I8 => Array::from_vec(widened::<i8, i32>(&bytes), shape),
         Raw::I16 => Array::from_vec(widened::<i16, i32>(&bytes), shape),
         Raw::U16 => Array::from_vec(widened::<u16, i32>(&bytes), shape),
@@ -76,7 +75,12 @@ pub(crate) fn decode(bytes: &[u8], shape: &[usize], raw: Raw, big_endian: bool) 
 }
 
 fn widened<Narrow: bytemuck::Pod + Into<Wide>, Wide>(bytes: &[u8]) -> Vec<Wide> {
-    cast_vec::<Narrow>(bytes).into_iter().map(Into::into).collect()
+    pod_collect_to_vec::<u8, Narrow>(bytes).into_iter().map(Into::into).collect()
+}
+
+/// The error of writing a type that files have no name for yet.
+pub(crate) fn unknown(op: &'static str, dtype: DType) -> Error {
+    Kind::DType { op, got: vec![dtype], expected: "a type that the format has" }.into()
 }
 
 /// The stored bytes of all values in row-major order, little-endian.

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gradus_tensor::{Error, Result};
 use safetensors::Dtype;
 
 use super::json::{Cursor, quote};
-use crate::error::{Error, Result};
 use crate::raw::{MAX_RANK, extent};
 
 /// The file begins with its header's length, a `u64`.

@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::Path;
 
+use gradus_tensor::{Array, Error, Kind, Result};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use crate::array::Array;
-use crate::error::{Error, Kind, Result};
 use crate::file::{error_at, read_file, write_atomic};
 use crate::npy::{HEAD_BYTES, Header, npy_from_bytes, npy_to_bytes};
 
@@ -28,7 +27,8 @@ const ZIP64_BYTES: usize = u32::MAX as usize;
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use gradus_tensor::{Array, read_npz, write_npz};
+/// use gradus_io::{read_npz, write_npz};
+/// use gradus_tensor::Array;
 ///
 /// let dir = tempfile::tempdir().map_err(|e| gradus_tensor::Error::io("temp", e))?;
 /// let path = dir.path().join("arrays.npz");
