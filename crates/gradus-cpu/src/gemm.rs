@@ -461,6 +461,38 @@ mod tests {
     }
 
     #[test]
+    fn wider_vectors_and_threads_give_the_same_bits() {
+        let mut dice = Dice(9);
+        let [m, n, k] = [31, 77, 1300];
+        let mut values =
+            |len| -> Vec<f32> { (0..len).map(|_| dice.below(1 << 20) as f32 / 7.0).collect() };
+        let (a, b) = (values(m * k), values(k * n));
+        let product = |simd: Simd| {
+            let mut c = vec![0.0f32; m * n];
+            let job = Job {
+                size: [m, n, k],
+                c: SendPtr::new(c.as_mut_ptr()),
+                c_row: n,
+                a: Matrix::rows(&a, k),
+                b: Matrix::rows(&b, n),
+                add: false,
+            };
+            // SAFETY: the sizes fit the memory, and the processor has the instructions.
+            unsafe { f32::BLOCKS[simd as usize](&job) };
+            c
+        };
+        let one = product(Simd::here());
+        if Simd::here() == Simd::Avx512 {
+            assert_eq!(one, product(Simd::Avx2));
+        }
+        let mut c = vec![0.0f32; m * n];
+        let (a, b) = (Matrix::rows(&a, k), Matrix::rows(&b, n));
+        // SAFETY: the sizes fit the memory.
+        unsafe { gemm([m, n, k], (c.as_mut_ptr(), n), a, b, false, true) };
+        assert_eq!(one, c);
+    }
+
+    #[test]
     fn parts_cover_the_product_once() {
         for size in [[1, 1, 1], [5, 4000, 300], [4000, 5, 300], [1030, 530, 70], [64, 100, 784]] {
             let [m, n, k] = size;

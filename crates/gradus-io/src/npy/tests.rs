@@ -312,7 +312,8 @@ proptest! {
         prop_assert_eq!(little_endian(&back).expect("cpu"), little_endian(&array).expect("cpu"));
         // Column-major data of the reversed shape is the same array transposed.
         let sizes: Vec<String> = array.shape().iter().rev().map(|n| format!("{n},")).collect();
-        let header = String::from_utf8(header_of(&array).expect("a known type")[10..].to_vec()).expect("text");
+        let header = header_of(&array).expect("a known type");
+        let header = String::from_utf8(header[10..].to_vec()).expect("text");
         let (before, _) = header.split_once("False").expect("C order");
         let header = format!("{before}True, 'shape': ({})}}", sizes.concat());
         let bytes = file(&header, &little_endian(&array).expect("cpu"));

@@ -10,7 +10,7 @@ use gradus_tensor::{Array, DType, Result};
 use super::{ConvGeometry, ConvMap, ConvOp, direct};
 use crate::ops::lines::{Fresh, Real, host, vectorised};
 
-/// Bytes of a tile of columns: half of a usual second cache, the product packs it again.
+/// Bytes of a tile of columns: half of a usual second cache.
 const TILE_BYTES: usize = 256 << 10;
 /// Columns below which a product is too narrow to be fast.
 const FEWEST_COLUMNS: usize = 64;
