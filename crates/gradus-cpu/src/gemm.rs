@@ -106,7 +106,7 @@ impl<T: Float> Job<T> {
         let [m, n, _] = self.size;
         // SAFETY: the processor has the instructions; the rest is promised by the caller.
         unsafe {
-            if !parallel {
+            if !parallel || m * n == 0 {
                 return block(&self);
             }
             let [rows, columns] = self.parts();
@@ -494,7 +494,9 @@ mod tests {
 
     #[test]
     fn parts_cover_the_product_once() {
-        for size in [[1, 1, 1], [5, 4000, 300], [4000, 5, 300], [1030, 530, 70], [64, 100, 784]] {
+        for size in
+            [[0, 5, 3], [1, 1, 1], [5, 4000, 300], [4000, 5, 300], [1030, 530, 70], [64, 100, 784]]
+        {
             let [m, n, k] = size;
             let (a, b) = (vec![1.0f32; m * k], vec![1.0f32; k * n]);
             let mut c = vec![0.5f32; m * n];
