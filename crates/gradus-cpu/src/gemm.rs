@@ -13,7 +13,7 @@ mod tile;
 use std::cell::Cell;
 use std::ops::{Add, Mul};
 
-use self::tile::{Four, Vector, column};
+use self::tile::{Four, Strip, Vector, column};
 use crate::{SendPtr, Simd, for_pieces};
 
 /// Products of a part that is worth handing over.
@@ -23,6 +23,10 @@ const MOST_PARTS: usize = 24;
 /// Rows and columns of a part below which copying b, or narrow tiles, would show.
 const PART_ROWS: usize = 48;
 const PART_COLUMNS: usize = 48;
+/// Columns of a part are a multiple of the widest vector.
+const WIDEST: usize = 16;
+/// Most rows of a at once: bounds what is copied of it.
+const MOST_ROWS: usize = 2048;
 
 /// Bytes of a column of a panel: steps between two visits of a result.
 const DEPTH_BYTES: usize = 2048;
@@ -88,7 +92,8 @@ impl<T: Float> Job<T> {
         Job { size, c: SendPtr::new(c), a: self.a.at(i, 0), b: self.b.at(0, j), ..*self }
     }
 
-    /// Rows and columns of the parts that threads share; they depend on the sizes alone.
+    /// Rows and columns of the parts that threads share, of at least one element; they depend on
+    /// the sizes alone.
     fn parts(&self) -> [usize; 2] {
         let [m, n, k] = self.size;
         let count = (m * n * k / PART).clamp(2, MOST_PARTS);
@@ -96,7 +101,7 @@ impl<T: Float> Job<T> {
         let down = count.div_ceil(across).min(m / PART_ROWS).max(1);
         let across = count.div_ceil(down).min(n / PART_COLUMNS).max(1);
         let rows = m.div_ceil(down).next_multiple_of(tile::ROWS);
-        [rows, n.div_ceil(across).next_multiple_of(16)]
+        [rows, n.div_ceil(across).next_multiple_of(WIDEST)]
     }
 
     /// # Safety
@@ -106,14 +111,20 @@ impl<T: Float> Job<T> {
         let [m, n, _] = self.size;
         // SAFETY: the processor has the instructions; the rest is promised by the caller.
         unsafe {
-            if !parallel || m * n == 0 {
-                return block(&self);
+            if m * n == 0 {
+                return;
             }
-            let [rows, columns] = self.parts();
+            let [rows, columns] = if parallel { self.parts() } else { [m, n] };
+            // Equal blocks: each copies b again.
+            let most = m.div_ceil(m.div_ceil(MOST_ROWS)).next_multiple_of(tile::ROWS);
+            let rows = rows.min(most);
             let across = n.div_ceil(columns);
-            for_pieces(m.div_ceil(rows) * across, 1, |part, _| {
-                let at = [part / across * rows, part % across * columns];
-                block(&self.part(at, [rows.min(m - at[0]), columns.min(n - at[1])]));
+            let count = m.div_ceil(rows) * across;
+            for_pieces(count, if parallel { 1 } else { count }, |first, len| {
+                for part in first..first + len {
+                    let at = [part / across * rows, part % across * columns];
+                    block(&self.part(at, [rows.min(m - at[0]), columns.min(n - at[1])]));
+                }
             });
         }
     }
@@ -241,7 +252,7 @@ unsafe fn blocks<V: Vector, const N: usize>(job: &Job<V::Item>) {
         let copy_b = b.col != 1 || !(near || m <= FEW_ROWS);
         let far = a.col.unsigned_abs() * size >= FAR_BYTES;
         let copy_a = a.col != 1 && n > 2 * tile && (a.row != 1 || far);
-        let panels = space::<V::Item>(&mut scratch.b, depth * BLOCK.max(tile));
+        let panels = space::<V::Item>(&mut scratch.b, depth * BLOCK);
         let columns = space::<V::Item>(&mut scratch.a, if copy_a { depth * m } else { 0 });
         for step in 0..steps {
             let (from, to) = (k * step / steps, k * (step + 1) / steps);
@@ -267,12 +278,13 @@ unsafe fn blocks<V: Vector, const N: usize>(job: &Job<V::Item>) {
                         pack::<V>(b, [depth, narrow], panels, tile);
                         b = Matrix { first: panels, row: wide as isize, col: 1 };
                     }
-                    let c = (c.add(j + i), c_row);
+                    let strip =
+                        Strip { k: depth, a, b, c: c.add(j + i), c_row, width: narrow, add };
                     match wide / V::LANES {
-                        1 => column::<V, 1>(m, depth, a, b, c, narrow, add),
-                        2 => column::<V, 2>(m, depth, a, b, c, narrow, add),
-                        3 if N > 3 => column::<V, 3>(m, depth, a, b, c, narrow, add),
-                        _ => column::<V, N>(m, depth, a, b, c, narrow, add),
+                        1 => column::<V, 1>(m, strip),
+                        2 => column::<V, 2>(m, strip),
+                        3 if N > 3 => column::<V, 3>(m, strip),
+                        _ => column::<V, N>(m, strip),
                     }
                 }
             }
@@ -365,11 +377,7 @@ unsafe fn turn<V: Vector>(
             }
         }
         copy(b.at(deep, 0), [depth - deep, across], to.add(deep * to_row), to_row);
-        for j in across..width {
-            for k in 0..depth {
-                *to.add(k * to_row + j) = *b.at(k, j).first;
-            }
-        }
+        copy(b.at(0, across), [depth, width - across], to.add(across), to_row);
     }
 }
 

@@ -106,26 +106,32 @@ unsafe fn turn_each<T: Copy>(block: usize, from: *const T, row: isize, to: *mut 
     }
 }
 
-/// `R` rows of a meet `N` vectors of b for `k` steps: `c = a · b`, or `c += a · b` with `add`.
-/// Neighbours in a row of b lie side by side.
+/// Rows of a that meet vectors of b for `k` steps: `c = a · b`, or `c += a · b` with `add`.
+/// Neighbours in a row of b lie side by side; of the results, `width` columns are stored.
+#[derive(Clone, Copy)]
+pub(super) struct Strip<T> {
+    pub(super) k: usize,
+    pub(super) a: Matrix<T>,
+    pub(super) b: Matrix<T>,
+    pub(super) c: *mut T,
+    pub(super) c_row: usize,
+    pub(super) width: usize,
+    pub(super) add: bool,
+}
+
+/// `R` rows of a strip and `N` vectors.
 ///
 /// # Safety
 /// The processor must have the vector's instructions, and the pointers must lead to memory that
 /// covers the sizes: `R` by `k`, `k` by `N` vectors, `R` by `width`.
 #[inline(always)]
-pub(super) unsafe fn tile<V: Vector, const R: usize, const N: usize>(
-    k: usize,
-    a: Matrix<V::Item>,
-    b: Matrix<V::Item>,
-    (c, c_row): (*mut V::Item, usize),
-    width: usize,
-    add: bool,
-) {
+unsafe fn tile<V: Vector, const R: usize, const N: usize>(strip: Strip<V::Item>) {
+    let Strip { k, a, b, c, c_row, width, add } = strip;
     // SAFETY: promised by the caller.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
         // Rows of their own, not steps from row to row, which would wait for one another.
-        let rows: [_; R] = std::array::from_fn(|i| a.first.offset(i as isize * a.row));
+        let rows: [_; R] = std::array::from_fn(|i| a.at(i, 0).first);
         let (mut at, mut vectors) = (0, b.first);
         for _ in 0..k {
             let lanes: [V; N] = std::array::from_fn(|j| V::load(vectors.add(j * V::LANES)));
@@ -136,7 +142,8 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const N: usize>(
                 }
             }
             at += a.col;
-            vectors = vectors.offset(b.row);
+            // After the last step this leads out of b.
+            vectors = vectors.wrapping_offset(b.row);
         }
         if width == N * V::LANES {
             for (i, sums) in sums.into_iter().enumerate() {
@@ -172,40 +179,32 @@ unsafe fn put<T: Float>(values: &[T], to: *mut T, add: bool) {
     }
 }
 
-/// [`tile`] for any number of rows.
+/// All `rows` of a strip, by `N` vectors.
 ///
 /// # Safety
-/// As [`tile`].
+/// As for each tile of it: `rows` by `k`, `k` by `N` vectors, `rows` by `width`.
 #[inline(always)]
-pub(super) unsafe fn column<V: Vector, const N: usize>(
-    rows: usize,
-    k: usize,
-    a: Matrix<V::Item>,
-    b: Matrix<V::Item>,
-    (c, c_row): (*mut V::Item, usize),
-    width: usize,
-    add: bool,
-) {
+pub(super) unsafe fn column<V: Vector, const N: usize>(rows: usize, strip: Strip<V::Item>) {
     let mut i = 0;
     while i < rows {
         // SAFETY: promised by the caller.
         unsafe {
-            let (a, c) = (a.at(i, 0), (c.add(i * c_row), c_row));
+            let strip = Strip { a: strip.a.at(i, 0), c: strip.c.add(i * strip.c_row), ..strip };
             i += match rows - i {
                 ROWS.. => {
-                    tile::<V, ROWS, N>(k, a, b, c, width, add);
+                    tile::<V, ROWS, N>(strip);
                     ROWS
                 }
                 4.. => {
-                    tile::<V, 4, N>(k, a, b, c, width, add);
+                    tile::<V, 4, N>(strip);
                     4
                 }
                 2.. => {
-                    tile::<V, 2, N>(k, a, b, c, width, add);
+                    tile::<V, 2, N>(strip);
                     2
                 }
                 _ => {
-                    tile::<V, 1, N>(k, a, b, c, width, add);
+                    tile::<V, 1, N>(strip);
                     1
                 }
             };
