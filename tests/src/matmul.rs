@@ -115,6 +115,26 @@ proptest! {
 }
 
 #[test]
+fn vectors_of_any_length_lying_anyhow_have_exact_products() {
+    // Around the four rows and sixteen lanes that are taken together.
+    const LENGTHS: [usize; 7] = [2, 3, 4, 5, 16, 37, 70];
+    let device = Device::cpu();
+    for (long, wide) in LENGTHS.iter().flat_map(|&long| LENGTHS.map(|wide| (long, wide))) {
+        for [m, k, n] in [[1, long, wide], [wide, long, 1], [long, 1, wide], [1, long, 1]] {
+            let (a, b) = (Naive::whole(&[m, k], 1), Naive::whole(&[k, n], 2));
+            let expected = product(&a, &b, &[]);
+            for lie_a in [Lie::Dense, Lie::Transposed, Lie::Stepped] {
+                for lie_b in [Lie::Dense, Lie::Transposed, Lie::Flipped] {
+                    let (x, y) = (lay(&a, lie_a, &device), lay(&b, lie_b, &device));
+                    let got = x.matmul(&y).expect("the inner sizes agree");
+                    assert_eq!(values(&got), expected.data, "{m} by {k} by {n}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn the_gradient_is_the_adjoint() {
     for device in devices() {
         for (m, k, n) in [(1, 1, 1), (5, 7, 3), (33, 17, 65), (1, 300, 2), (64, 1, 64)] {

@@ -36,7 +36,9 @@ impl SendPtr {
 /// not depend on the number of threads.
 ///
 /// The calling thread works too and waits for nobody who has not begun: handing a small kernel
-/// over and sleeping until it is done takes longer than the kernel.
+/// over and sleeping until it is done takes longer than the kernel. Threads that have helped stay
+/// awake for some 0.2 ms, because kernels come one after another and to wake a thread takes longer
+/// than many of them.
 pub fn for_pieces(n: usize, piece: usize, f: impl Fn(usize, usize) + Sync) {
     pieces(n, piece, &f);
 }
@@ -85,6 +87,97 @@ impl Pieces {
     }
 }
 
+/// Waits for about a microsecond, and lets others run who have something to do.
+fn spin() {
+    for _ in 0..32 {
+        std::hint::spin_loop();
+    }
+    std::thread::yield_now();
+}
+
+/// How often a thread that has helped looks for more before it sleeps: some 0.2 ms. No clock,
+/// because a browser's threads have none.
+const LOOKS: u32 = 256;
+
+/// Where threads that have helped wait, and where work is put for them.
+static STATION: Station =
+    Station { waiting: AtomicUsize::new(0), posts: AtomicUsize::new(0), post: Mutex::new(None) };
+
+struct Station {
+    /// Threads that wait here.
+    waiting: AtomicUsize,
+    /// Counts what was posted, so that those who wait need no lock to look.
+    posts: AtomicUsize,
+    post: Mutex<Option<Post>>,
+}
+
+struct Post {
+    pieces: Arc<Pieces>,
+    /// Threads that may still come.
+    places: usize,
+}
+
+impl Station {
+    /// Puts work up for at most `helpers` of those who wait; returns how many may come. The place
+    /// may be taken by another thread's work.
+    fn post(&self, pieces: &Arc<Pieces>, helpers: usize) -> usize {
+        let places = self.waiting.load(Ordering::Relaxed).min(helpers);
+        if places == 0 {
+            return 0;
+        }
+        let mut post = self.post.lock();
+        if post.is_some() {
+            return 0;
+        }
+        *post = Some(Post { pieces: pieces.clone(), places });
+        self.posts.fetch_add(1, Ordering::Release);
+        places
+    }
+
+    /// Takes down what nobody needs to begin any more.
+    fn withdraw(&self, pieces: &Arc<Pieces>) {
+        let mut post = self.post.lock();
+        if post.as_ref().is_some_and(|post| Arc::ptr_eq(&post.pieces, pieces)) {
+            *post = None;
+        }
+    }
+
+    /// Work that is posted while the thread still looks.
+    fn wait(&self) -> Option<Arc<Pieces>> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let mut seen = self.posts.load(Ordering::Acquire).wrapping_sub(1);
+        let taken = (0..LOOKS).find_map(|_| {
+            let posts = self.posts.load(Ordering::Acquire);
+            let news = posts != seen;
+            seen = posts;
+            let taken = if news { self.take() } else { None };
+            if taken.is_none() {
+                spin();
+            }
+            taken
+        });
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        taken
+    }
+
+    fn take(&self) -> Option<Arc<Pieces>> {
+        let mut post = self.post.lock();
+        let open = post.as_mut().filter(|post| post.places > 0)?;
+        open.places -= 1;
+        Some(open.pieces.clone())
+    }
+}
+
+/// Does the work, and more that comes soon after it.
+fn help(first: Arc<Pieces>) {
+    let mut next = Some(first);
+    while let Some(pieces) = next {
+        pieces.work();
+        drop(pieces);
+        next = STATION.wait();
+    }
+}
+
 fn share(count: usize, helpers: usize, run: &(dyn Fn(usize) + Sync)) {
     // SAFETY: only the lifetime changes; nobody follows the pointer after the loop below.
     let run = unsafe {
@@ -92,19 +185,17 @@ fn share(count: usize, helpers: usize, run: &(dyn Fn(usize) + Sync)) {
     };
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let pieces = Arc::new(Pieces { run, count, next, done, panic: Mutex::new(None) });
-    for _ in 0..helpers {
+    let awake = STATION.post(&pieces, helpers);
+    for _ in awake..helpers {
         let pieces = pieces.clone();
-        rayon::spawn(move || pieces.work());
+        rayon::spawn(move || help(pieces));
     }
     pieces.work();
-    let mut rounds = 0u32;
+    if awake > 0 {
+        STATION.withdraw(&pieces);
+    }
     while pieces.done.load(Ordering::Acquire) < count {
-        rounds += 1;
-        if rounds.is_multiple_of(64) {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
-        }
+        spin();
     }
     let panic = pieces.panic.lock().take();
     if let Some(panic) = panic {
@@ -139,6 +230,24 @@ mod tests {
             });
         });
         assert_eq!(sum.load(Ordering::Relaxed), 63 * 64 / 2 * 99 * 100 / 2);
+    }
+
+    #[test]
+    fn callers_at_once_get_their_own_pieces() {
+        std::thread::scope(|scope| {
+            for caller in 1..=4 {
+                scope.spawn(move || {
+                    for round in 0..500 {
+                        let sum = AtomicUsize::new(0);
+                        for_pieces(8 * caller, caller, |at, len| {
+                            sum.fetch_add(at * round + len, Ordering::Relaxed);
+                        });
+                        let starts: usize = (0..8).map(|piece| piece * caller).sum();
+                        assert_eq!(sum.into_inner(), starts * round + 8 * caller);
+                    }
+                });
+            }
+        });
     }
 
     #[test]

@@ -253,6 +253,39 @@ fn assignment_is_in_place_unless_somebody_looks() {
 }
 
 #[test]
+fn products_by_numbers_round_as_they_do_alone() {
+    type Formula = fn(f32, f32) -> f32;
+    const N: usize = 1000;
+    let (x, y) = (noise([N], 40), noise([N], 41));
+    let number = |value: f64| Value::constant(value, (), DType::F32, &Device::cpu());
+    let by = |array: &Array, factor: f64| mul(&Value::from(array), &number(factor));
+    let formulas: [(Binary, Formula); 3] = [
+        (Binary::add, |x, y| x * 0.9 + y * 0.1),
+        (Binary::sub, |x, y| x * 0.9 - y * 0.1),
+        (Binary::div, |x, y| (x * 0.9) / (y * 0.1)),
+    ];
+    for (op, formula) in formulas {
+        let got = by(&x, 0.9).and_then(|x| Value::binary(op, &x, &by(&y, 0.1)?));
+        let got = got.and_then(|value| value.array()?.to_vec::<f32>()).expect("computes");
+        let (x, y) = (x.to_vec::<f32>().expect("f32"), y.to_vec::<f32>().expect("f32"));
+        let expected = x.iter().zip(y).map(|(&x, y)| formula(x, y).to_bits());
+        assert!(expected.eq(got.iter().map(|value| value.to_bits())), "{op:?}");
+    }
+    // The same where an operand lies, as an optimizer's averages are.
+    let expected: Vec<f32> = x
+        .to_vec::<f32>()
+        .expect("f32")
+        .into_iter()
+        .zip(y.to_vec::<f32>().expect("f32"))
+        .map(|(x, y)| x * 0.9 + y * 0.1)
+        .collect();
+    let mut state = x;
+    let value = by(&state, 0.9).and_then(|x| add(&x, &by(&y, 0.1)?)).expect("a sum");
+    assign(vec![Assign { dest: &mut state, value }]).expect("computes");
+    assert_eq!(state.to_vec::<f32>().expect("f32"), expected);
+}
+
+#[test]
 fn joined_arrays_are_zero_between_them() {
     for starts in [[0, 32, 40], [0, 31, 41]] {
         let joined = |device: &Device| {

@@ -240,7 +240,11 @@ impl Slot {
 
     fn is_viewed_by(&self, value: &Value, arena: &Array) -> bool {
         let same = |array: Array| {
-            array.storage().same(arena.storage()) && *array.layout() == *self.view(arena).layout()
+            let layout = array.layout();
+            array.storage().same(arena.storage())
+                && layout.offset() == arena.layout().offset() + self.offset
+                && *layout.shape() == self.shape
+                && layout.is_dense()
         };
         value.is_computed() && value.array().is_ok_and(same)
     }

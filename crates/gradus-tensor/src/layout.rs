@@ -7,11 +7,18 @@ use crate::shape::Shape;
 
 /// Shape, strides and offset of a view, in elements. Strides may be zero (broadcast) or negative
 /// (flipped).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
     shape: Shape,
     strides: SmallVec<[isize; 6]>,
     offset: usize,
+}
+
+impl Clone for Layout {
+    fn clone(&self) -> Self {
+        let strides = SmallVec::from_slice(&self.strides);
+        Layout { shape: self.shape.clone(), strides, offset: self.offset }
+    }
 }
 
 impl Layout {

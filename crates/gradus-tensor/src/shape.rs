@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::error::{Error, Kind, Operand, Problem, Result};
 
 /// The size of each dimension, outermost first; `[]` is a scalar.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; 6]>);
 
 /// A dimension, counted from the front (`0`) or, negative, from the back (`-1` is the last).
@@ -187,6 +187,14 @@ impl Deref for Shape {
     type Target = [usize];
     fn deref(&self) -> &[usize] {
         &self.0
+    }
+}
+
+impl Clone for Shape {
+    /// In one copy, where a list's own clone goes element by element: shapes are cloned all the
+    /// time.
+    fn clone(&self) -> Self {
+        Shape::new(&self.0)
     }
 }
 

@@ -92,15 +92,17 @@ fn number(plan: &Plan, reg: Reg) -> Option<f64> {
 fn joins_next(plan: &Plan, reg: Reg) -> bool {
     let reader = plan.steps.iter().find(|step| step.args.contains(&reg));
     reader.is_some_and(|step| {
-        let takes =
-            matches!(step.op, StepOp::Code(Code::Binary(Binary::add | Binary::sub | Binary::div)));
-        // The other operand is an array, and not a product that joins too: the first one does.
+        let StepOp::Code(Code::Binary(op)) = step.op else { return false };
+        let takes = matches!(op, Binary::add | Binary::sub | Binary::div);
+        // The other operand is an array. Two products join a sum or a difference, else the first.
         let other = step.args.iter().position(|&arg| arg != reg).map(|at| step.args[at]);
         takes
             && other.is_some_and(|other| {
                 let later = (other as usize).checked_sub(plan.leaves.len());
-                let also = later
-                    .is_some_and(|at| other > reg && Scaled::of(plan, &plan.steps[at]).is_some());
+                let also = op == Binary::div
+                    && later.is_some_and(|at| {
+                        other > reg && Scaled::of(plan, &plan.steps[at]).is_some()
+                    });
                 number(plan, other).is_none() && !also
             })
     })
@@ -138,30 +140,31 @@ fn arithmetic(
 ) -> Option<Instruction> {
     let (a, b) = (step.args[0], step.args[1]);
     let product = |reg: Reg| products[(reg as usize).checked_sub(plan.leaves.len())?];
-    let (form, x, other, number) = if let Some(Scaled { x, number }) = product(a) {
-        (Form::ScaledFirst, x, Some(b), number)
-    } else if let Some(Scaled { x, number }) = product(b) {
-        (Form::ScaledSecond, x, Some(a), number)
-    } else if let Some(number) = number(plan, b) {
-        (Form::NumberSecond, a, None, number)
-    } else if let Some(number) = number(plan, a) {
-        (Form::NumberFirst, b, None, number)
-    } else {
-        (Form::Arrays, b, Some(a), 0.0)
+    let (form, x, other, params) = match (product(a), product(b)) {
+        (Some(a), Some(b)) => (Form::ScaledBoth, b.x, Some(a.x), [b.number, a.number]),
+        (Some(a), None) => (Form::ScaledFirst, a.x, Some(b), [a.number, 0.0]),
+        (None, Some(b)) => (Form::ScaledSecond, b.x, Some(a), [b.number, 0.0]),
+        (None, None) => match (number(plan, a), number(plan, b)) {
+            (_, Some(number)) => (Form::NumberSecond, a, None, [number, 0.0]),
+            (Some(number), None) => (Form::NumberFirst, b, None, [number, 0.0]),
+            (None, None) => (Form::Arrays, b, Some(a), [0.0; 2]),
+        },
     };
     let [run, over] = form.loops(op)?.map(|pair| pair[usize::from(step.dtype == DType::F64)]);
     Some(Instruction {
         action: Action::Run(run.pick()),
         args: [Some(x), other].into_iter().flatten().collect(),
-        params: [number, 0.0],
+        params,
         out,
         in_place: other.map(|other| (other, over.pick())),
     })
 }
 
-/// What the operands of an operation are: x, a number, and o, which the result may overwrite.
+/// What the operands of an operation are: x, numbers, and o, which the result may overwrite.
 #[derive(Clone, Copy)]
 enum Form {
+    /// `o · number` and `x · number`.
+    ScaledBoth,
     /// `x · number` and `o`.
     ScaledFirst,
     /// `o` and `x · number`.
@@ -177,9 +180,9 @@ enum Form {
 /// The loop for both types.
 type Pair = [Loop; 2];
 
-/// Compiles `o[i] = formula(x[i], o[i], c)` as a [`Loop`].
+/// Compiles `o[i] = formula(x[i], o[i], c, d)` as a [`Loop`].
 macro_rules! over_loop {
-    ($t:ident, |$x:ident, $o:ident, $c:ident| $f:expr) => {{
+    ($t:ident, |$x:ident, $o:ident, $c:ident, $d:ident| $f:expr) => {{
         #[allow(unused_variables, reason = "not every formula has a number")]
         #[inline(always)]
         unsafe fn body(args: [*const u8; 3], out: *mut u8, n: usize, params: &[f64; 2]) {
@@ -188,7 +191,7 @@ macro_rules! over_loop {
                 let out = std::slice::from_raw_parts_mut(out.cast::<$t>(), n);
                 (out, std::slice::from_raw_parts(args[0].cast::<$t>(), n))
             };
-            let $c = params[0] as $t;
+            let ($c, $d) = (params[0] as $t, params[1] as $t);
             for (out, &$x) in out.iter_mut().zip(x) {
                 let $o = *out;
                 *out = $f;
@@ -197,18 +200,19 @@ macro_rules! over_loop {
         versions!(body)
     }};
 }
-/// A formula of tiles x and o and the number c: the loop that stores the result elsewhere, and the
-/// one that stores it where o lies.
+/// A formula of tiles x and o and the numbers c and d: the loop that stores the result elsewhere,
+/// and the one that stores it where o lies.
 macro_rules! both {
-    (|$x:ident, $o:ident, $c:ident| $f:expr) => {
+    (|$x:ident, $o:ident, $c:ident| $f:expr) => { both!(|$x, $o, $c, _d| $f) };
+    (|$x:ident, $o:ident, $c:ident, $d:ident| $f:expr) => {
         Some([
             [
-                tile_loop!(f32 -> f32, none, ($x, $o), [$c], $f),
-                tile_loop!(f64 -> f64, none, ($x, $o), [$c], $f),
+                tile_loop!(f32 -> f32, none, ($x, $o), [$c, $d], $f),
+                tile_loop!(f64 -> f64, none, ($x, $o), [$c, $d], $f),
             ],
             [
-                over_loop!(f32, |$x, $o, $c| $f),
-                over_loop!(f64, |$x, $o, $c| $f),
+                over_loop!(f32, |$x, $o, $c, $d| $f),
+                over_loop!(f64, |$x, $o, $c, $d| $f),
             ],
         ])
     };
@@ -229,6 +233,8 @@ impl Form {
     /// The loop that stores the result elsewhere, and the one that stores it over `o`.
     fn loops(self, op: Binary) -> Option<[Pair; 2]> {
         match (self, op) {
+            (Form::ScaledBoth, Binary::add) => both!(|x, o, c, d| o * d + x * c),
+            (Form::ScaledBoth, Binary::sub) => both!(|x, o, c, d| o * d - x * c),
             (Form::ScaledFirst, Binary::add) => both!(|x, o, c| x * c + o),
             (Form::ScaledFirst, Binary::sub) => both!(|x, o, c| x * c - o),
             (Form::ScaledFirst, Binary::div) => both!(|x, o, c| x * c / o),

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::instructions::{Action, Instruction, instructions};
 use super::loops;
-use super::plan::{LeafSlot, Plan, Reg};
+use super::plan::{LeafSlot, Plan};
 use super::value::Leaf;
 
 /// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
@@ -34,8 +34,8 @@ pub(crate) struct Executor<P> {
 /// Where a register's tile is found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
-    /// In place in a dense leaf's memory: base address.
-    Direct(SendPtrEq),
+    /// In place in a dense leaf's memory: base address, and the size of an element.
+    Direct(SendPtrEq, u8),
     /// In a scratch slot.
     Slot(u16),
     /// Straight in result number i.
@@ -50,6 +50,9 @@ struct SendPtrEq(*const u8);
 unsafe impl Send for SendPtrEq {}
 // SAFETY: as above.
 unsafe impl Sync for SendPtrEq {}
+
+/// Where the registers' elements of one tile are.
+type Tiles = SmallVec<[*mut u8; 32]>;
 
 /// A leaf's layout over the plan's shape with mergeable dimensions merged.
 struct Walk {
@@ -77,7 +80,7 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
         for (i, read) in read.into_iter().enumerate() {
             let leaf = &executor.plan.leaves[i];
             let place = match direct(leaf) {
-                Some(base) => Place::Direct(SendPtrEq(base)),
+                Some(base) => Place::Direct(SendPtrEq(base), leaf.dtype.size() as u8),
                 None if leaf.window.is_none() && !read => Place::Unread,
                 None => executor.fresh_slot(),
             };
@@ -156,10 +159,11 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
         let piece = piece.max((n / 16).next_multiple_of(TILE));
         for_pieces(n, piece, |start, len| {
             self.with_scratch(|scratch| {
+                let mut tiles = Tiles::new();
                 let mut at = start;
                 while at < start + len {
                     let count = TILE.min(start + len - at);
-                    self.tile(scratch, results, at, count);
+                    self.tile(scratch, results, at, count, &mut tiles);
                     at += count;
                 }
             });
@@ -179,8 +183,9 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
             let Some(at) = self.code.iter().position(|own| own.out == root) else { continue };
             let twin = results.get(i).filter(|_| in_place).and_then(|(base, _)| {
                 // SAFETY: no offset.
-                let here = Place::Direct(SendPtrEq(unsafe { base.add(0) }));
-                (0..leaves).find(|&leaf| self.place[leaf] == here)
+                let here = SendPtrEq(unsafe { base.add(0) });
+                let is_here = |place| matches!(place, Place::Direct(base, _) if base == here);
+                (0..leaves).find(|&leaf| is_here(self.place[leaf]))
             });
             let read_until = twin.map_or(0, |leaf| last_use[leaf]);
             if let Some(leaf) = twin
@@ -205,17 +210,19 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
     pub(crate) fn stream(&self, start: usize, len: usize, mut sink: impl FnMut(usize, &[u8])) {
         let root = self.plan.roots[0];
         let size = self.plan.dtype(root).size();
-        if let Place::Direct(base) = self.place[root as usize] {
+        if let Place::Direct(base, _) = self.place[root as usize] {
             // SAFETY: the range lies inside the dense leaf.
             return sink(start, unsafe {
                 std::slice::from_raw_parts(base.0.add(start * size), len * size)
             });
         }
         self.with_scratch(|scratch| {
+            let mut tiles = Tiles::new();
             let mut at = start;
             while at < start + len {
                 let count = TILE.min(start + len - at);
-                let tile = self.evaluate(scratch, &[], at, count, root);
+                self.evaluate(scratch, &[], at, count, &mut tiles);
+                let tile = tiles[root as usize];
                 // SAFETY: a register's tile holds `count` elements.
                 sink(at, unsafe { std::slice::from_raw_parts(tile, count * size) });
                 at += count;
@@ -246,42 +253,61 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
         }
     }
 
-    fn tile(&self, scratch: *mut u8, out: &[(SendPtr, usize)], start: usize, n: usize) {
-        let last = self.plan.roots[0];
-        self.evaluate(scratch, out, start, n, last);
+    fn tile(
+        &self,
+        scratch: *mut u8,
+        out: &[(SendPtr, usize)],
+        start: usize,
+        n: usize,
+        tiles: &mut Tiles,
+    ) {
+        self.evaluate(scratch, out, start, n, tiles);
         for (i, &root) in self.plan.roots.iter().enumerate() {
             if self.place[root as usize] == Place::Result(i as u16) {
                 continue;
             }
             let (base, size) = out[i];
-            let from = self.address(root, scratch, out, start);
             // SAFETY: tiles of one piece lie inside the result; `copy` allows it to be the leaf.
-            unsafe { std::ptr::copy(from, base.add(start * size), n * size) };
+            unsafe { std::ptr::copy(tiles[root as usize], base.add(start * size), n * size) };
         }
     }
 
-    /// Loads the leaves and runs the steps over one tile; returns the tile of `wanted`.
+    /// Loads the leaves and runs the steps over one tile; afterwards `tiles` tells where the
+    /// registers' elements are.
     fn evaluate(
         &self,
         scratch: *mut u8,
         out: &[(SendPtr, usize)],
         start: usize,
         n: usize,
-        wanted: Reg,
-    ) -> *const u8 {
+        tiles: &mut Tiles,
+    ) {
+        tiles.clear();
+        // SAFETY: `start` lies inside the leaf or result, the slot inside the scratch memory.
+        tiles.extend(self.place.iter().map(|place| unsafe {
+            match *place {
+                Place::Direct(base, size) => base.0.add(start * size as usize).cast_mut(),
+                Place::Slot(slot) => scratch.add(slot as usize * SLOT),
+                Place::Result(i) => out[i as usize].0.add(start * out[i as usize].1),
+                Place::Unread => std::ptr::null_mut(),
+            }
+        }));
         for (i, leaf) in self.plan.leaves.iter().enumerate() {
-            if let (Place::Slot(slot), None) = (self.place[i], &leaf.window) {
-                // SAFETY: the slot lies inside the scratch memory.
-                let tile = unsafe { scratch.add(slot as usize * SLOT) };
-                load(leaf, &self.walks[i], start, n, tile);
+            if !matches!(self.place[i], Place::Slot(_)) || leaf.window.is_some() {
+                continue;
+            }
+            match &leaf.leaf {
+                Leaf::Const(_) => {}
+                Leaf::Concat(parts) => tiles[i] = load_concat(parts, start, n, tiles[i]),
+                _ => load(leaf, &self.walks[i], start, n, tiles[i]),
             }
         }
         for code in &self.code {
             let mut args = [std::ptr::null::<u8>(); 3];
             for (address, &arg) in args.iter_mut().zip(&code.args) {
-                *address = self.address(arg, scratch, out, start);
+                *address = tiles[arg as usize];
             }
-            let to = self.address(code.out, scratch, out, start).cast_mut();
+            let to = tiles[code.out as usize];
             match code.action {
                 // SAFETY: every address holds a tile of at least `n` elements of its type, and
                 // slots in use at the same time differ.
@@ -292,25 +318,6 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
                     unsafe { std::ptr::copy_nonoverlapping(args[0], to, n * slot.dtype.size()) };
                     load_window(slot, &self.walks[leaf as usize], start, n, to);
                 }
-            }
-        }
-        self.address(wanted, scratch, out, start)
-    }
-
-    fn address(
-        &self,
-        reg: Reg,
-        scratch: *mut u8,
-        out: &[(SendPtr, usize)],
-        start: usize,
-    ) -> *const u8 {
-        // SAFETY: `start` lies inside the leaf or result, the slot inside the scratch memory.
-        unsafe {
-            match self.place[reg as usize] {
-                Place::Direct(base) => base.0.add(start * self.plan.dtype(reg).size()),
-                Place::Slot(slot) => scratch.add(slot as usize * SLOT),
-                Place::Result(i) => out[i as usize].0.add(start * out[i as usize].1),
-                Place::Unread => std::ptr::null(),
             }
         }
     }
@@ -396,7 +403,7 @@ impl Walk {
 
 fn load(slot: &LeafSlot, walk: &Walk, start: usize, n: usize, out: *mut u8) {
     match &slot.leaf {
-        Leaf::Const(_) => {}
+        Leaf::Const(_) | Leaf::Concat(_) => {}
         Leaf::Array(array) => {
             let base = array.cpu_buffer().map_or(std::ptr::null(), |b| b.as_ptr().cast_const());
             let stride = walk.last_stride();
@@ -436,32 +443,43 @@ fn load(slot: &LeafSlot, walk: &Walk, start: usize, n: usize, out: *mut u8) {
                 }
             });
         }
-        Leaf::Concat(parts) => load_concat(parts, start, n, out),
     }
 }
 
-fn load_concat(parts: &[(Array, usize)], start: usize, n: usize, out: *mut u8) {
+/// Where the elements of joined arrays are: in the array that holds all of them, else brought
+/// together in `out`.
+fn load_concat(parts: &[(Array, usize)], start: usize, n: usize, out: *mut u8) -> *mut u8 {
     let size = parts.first().map_or(1, |(a, _)| a.dtype().size());
-    let first = parts.partition_point(|(a, at)| at + a.shape().numel() <= start);
-    let whole = |(a, at): &(Array, usize)| *at <= start && start + n <= at + a.shape().numel();
-    if !parts.get(first).is_some_and(whole) {
-        // SAFETY: the tile has `n` elements.
-        unsafe { std::ptr::write_bytes(out, 0, n * size) };
+    let first = parts.partition_point(|&(_, at)| at <= start).saturating_sub(1);
+    if let Some((array, at)) = parts.get(first)
+        && *at <= start
+        && start + n <= at + array.shape().numel()
+        && let Some(buffer) = array.cpu_buffer()
+    {
+        let from = (array.layout().offset() + start - at) * size;
+        // SAFETY: the range lies inside the array's memory; it is only read.
+        return unsafe { buffer.as_ptr().add(from) };
     }
+    // SAFETY: the tile has `n` elements.
+    unsafe { std::ptr::write_bytes(out, 0, n * size) };
     for (array, at) in &parts[first..] {
         if *at >= start + n {
             break;
         }
         let (low, high) = (start.max(*at), (start + n).min(at + array.shape().numel()));
         let Some(buffer) = array.cpu_buffer() else { continue };
+        if low >= high {
+            continue;
+        }
         let from = (array.layout().offset() + low - at) * size;
         // SAFETY: `low..high` lies inside both the part and the tile.
         unsafe {
             let from = buffer.as_ptr().add(from);
             let to = out.add((low - start) * size);
-            std::ptr::copy_nonoverlapping(from, to, high.saturating_sub(low) * size);
+            std::ptr::copy_nonoverlapping(from, to, (high - low) * size);
         }
     }
+    out
 }
 
 /// Overwrites the part of a tile where the window's ranges hold.

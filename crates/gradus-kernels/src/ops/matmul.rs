@@ -8,6 +8,7 @@ use gradus_tensor::{Array, DType, Device, Error, Kind, Layout, Problem, Result, 
 use smallvec::SmallVec;
 
 use super::lines::Real;
+use super::matvec;
 #[cfg(feature = "gpu")]
 use crate::expr::Plan;
 use crate::expr::{Deferred, Value, same_device};
@@ -143,7 +144,7 @@ impl MatmulOp {
         Ok(out)
     }
 
-    fn typed<T: Product>(&self, out: &Array) {
+    fn typed<T: Real>(&self, out: &Array) {
         let g = &self.geometry;
         let base = |x: &Array| -> SendPtr {
             let buffer = x.cpu_buffer().map_or(std::ptr::null_mut(), |b| b.as_ptr());
@@ -163,7 +164,13 @@ impl MatmulOp {
                     let a = a.add(0).cast::<T>().offset(outer * g.a[0] + inner * g.a[1]);
                     let b = b.add(0).cast::<T>().offset(outer * g.b[0] + inner * g.b[1]);
                     let c = c.add(0).cast::<T>().add(i * g.m * g.n);
-                    T::product(g, a, b, c, threads);
+                    if !matvec::product(g, a, b, c) {
+                        let [.., row, col] = g.a;
+                        let a = Matrix { first: a, row, col };
+                        let [.., row, col] = g.b;
+                        let b = Matrix { first: b, row, col };
+                        gemm([g.m, g.n, g.k], (c, g.n), a, b, false, threads);
+                    }
                 }
             }
         });
@@ -194,40 +201,3 @@ impl Deferred for MatmulOp {
         }
     }
 }
-
-/// The float types that have products with one row or column.
-trait Product: Real {
-    /// One dense `[m, n]` product.
-    ///
-    /// # Safety
-    /// The pointers must lead to memory that covers the geometry.
-    unsafe fn product(g: &MatmulGeometry, a: *const Self, b: *const Self, c: *mut Self, par: bool);
-}
-
-macro_rules! product {
-    ($t:ident, $vector:ident) => {
-        impl Product for $t {
-            unsafe fn product(
-                g: &MatmulGeometry,
-                a: *const Self,
-                b: *const Self,
-                c: *mut Self,
-                par: bool,
-            ) {
-                let [_, _, row, col] = g.a;
-                let a_matrix = Matrix { first: a, row, col };
-                let [_, _, row, col] = g.b;
-                let b_matrix = Matrix { first: b, row, col };
-                // SAFETY: promised by the caller.
-                unsafe {
-                    let size = [g.m, g.n, g.k];
-                    if !super::matvec::$vector(g, a, b, c) {
-                        gemm(size, (c, g.n), a_matrix, b_matrix, false, par);
-                    }
-                }
-            }
-        }
-    };
-}
-product!(f32, product_f32);
-product!(f64, product_f64);
