@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use gradus_cpu::{Matrix, SendPtr, for_pieces, gemm};
 use gradus_tensor::{Array, DType, Result};
+use smallvec::SmallVec;
 
 use super::{ConvGeometry, ConvMap, ConvOp, direct};
 use crate::ops::lines::{Fresh, Real, host, vectorised};
@@ -162,7 +163,7 @@ impl<'a> Job<'a> {
                 for from in (0..self.y).step_by(width) {
                     let to = (from + width).min(self.y);
                     product(tile.as_mut_ptr(), from, to - from);
-                    scatter(&tile[..rows * (to - from)], x, g, from..to);
+                    scatter(&mut tile[..rows * (to - from)], x, g, from..to);
                 }
             });
         });
@@ -245,109 +246,173 @@ fn with_scratch<T: Real, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     result
 }
 
-/// One run of positions of y along the last dimension, seen from one element of the kernel.
+/// One run of positions of y, seen from one element of the kernel.
 struct Segment {
-    /// Where the run starts in the tile's row, and how long it is.
+    /// Where the run starts in the tile's rows of a channel, and how long it is.
     at: usize,
     len: usize,
     /// The part of it that falls on x, from `start` on; empty where nothing does.
     inside: Range<usize>,
     start: usize,
+    /// The positions of that part which do not.
+    margins: Option<Margins>,
 }
 
-/// Calls `f` for the runs of `positions` of y, for the element `tap` of the kernel.
-#[inline(always)]
-fn segments(
-    g: &ConvGeometry,
-    tap: [usize; 3],
-    positions: &Range<usize>,
-    mut f: impl FnMut(Segment),
-) {
-    let (low, high) = g.reached(2, tap[2]);
-    let coordinate = |d: usize, at: usize| {
-        (at * g.stride[d] + tap[d] * g.dilation[d]).checked_sub(g.before[d]).filter(|&i| i < g.x[d])
-    };
-    let mut at = positions.start;
-    let (mut line, mut col) = (at / g.y[2], at % g.y[2]);
-    let (mut depth, mut row) = (line / g.y[1], line % g.y[1]);
-    while at < positions.end {
-        let len = (g.y[2] - col).min(positions.end - at);
-        let mut segment = Segment { at: at - positions.start, len, inside: 0..0, start: 0 };
-        if let (Some(z), Some(y)) = (coordinate(0, depth), coordinate(1, row)) {
-            let from = low.clamp(col, col + len);
-            let to = high.clamp(from, col + len);
-            if from < to {
-                segment.inside = from - col..to - col;
-                let x = from * g.stride[2] + tap[2] * g.dilation[2] - g.before[2];
-                segment.start = (z * g.x[1] + y) * g.x[2] + x;
+/// The columns outside of `reached`, of lines that follow each other.
+struct Margins {
+    /// The column of the first position, and how many there are in a line.
+    col: usize,
+    cols: usize,
+    reached: Range<usize>,
+}
+
+impl Margins {
+    fn clear<T: Real>(&self, row: &mut [T]) {
+        let mut line = 0;
+        // Counted from the start of the first line, which `row` may not hold.
+        let end = self.col + row.len();
+        while line < end {
+            for outside in [0..self.reached.start, self.reached.end..self.cols] {
+                let from = (line + outside.start).max(self.col);
+                let to = (line + outside.end).min(end);
+                if from < to {
+                    row[from - self.col..to - self.col].fill(T::ZERO);
+                }
             }
-        }
-        f(segment);
-        at += len;
-        line += 1;
-        col = 0;
-        row += 1;
-        if row == g.y[1] {
-            (depth, row) = (line / g.y[1], 0);
+            line += self.cols;
         }
     }
 }
 
-/// Calls `f` with the number and coordinates of every element of the kernel.
-fn taps(g: &ConvGeometry) -> impl Iterator<Item = (usize, [usize; 3])> {
+/// The runs of `positions` of y, for every element of the kernel: they are those of all channels.
+fn segments(g: &ConvGeometry, positions: &Range<usize>) -> SmallVec<[Segment; 16]> {
+    let mut segments = SmallVec::new();
     let [_, rows, cols] = g.kernel;
-    (0..g.taps()).map(move |t| (t, [t / (rows * cols), t / cols % rows, t % cols]))
+    for t in 0..g.taps() {
+        let tap = [t / (rows * cols), t / cols % rows, t % cols];
+        let mut from = positions.start;
+        while from < positions.end {
+            let (mut segment, to) = match g.stride[1] == 1 && g.stride[2] == 1 && g.x[2] == g.y[2] {
+                true => lines(g, tap, from, positions.end),
+                false => one_line(g, tap, from, positions.end),
+            };
+            segment.at = t * positions.len() + from - positions.start;
+            segments.push(segment);
+            from = to;
+        }
+    }
+    segments
+}
+
+/// The coordinate of x along `d` that belongs to one of y.
+fn coordinate(g: &ConvGeometry, tap: [usize; 3], d: usize, at: usize) -> Option<usize> {
+    let at = at * g.stride[d] + tap[d] * g.dilation[d];
+    at.checked_sub(g.before[d]).filter(|&i| i < g.x[d])
+}
+
+/// The run from `at` to the end of its line, and where it ends.
+fn one_line(g: &ConvGeometry, tap: [usize; 3], at: usize, end: usize) -> (Segment, usize) {
+    let (line, col) = (at / g.y[2], at % g.y[2]);
+    let len = (g.y[2] - col).min(end - at);
+    let mut segment = Segment { at: 0, len, inside: 0..0, start: 0, margins: None };
+    let z = coordinate(g, tap, 0, line / g.y[1]);
+    if let (Some(z), Some(y)) = (z, coordinate(g, tap, 1, line % g.y[1])) {
+        let (low, high) = g.reached(2, tap[2]);
+        let from = low.clamp(col, col + len);
+        let to = high.clamp(from, col + len);
+        if from < to {
+            segment.inside = from - col..to - col;
+            let x = from * g.stride[2] + tap[2] * g.dilation[2] - g.before[2];
+            segment.start = (z * g.x[1] + y) * g.x[2] + x;
+        }
+    }
+    (segment, at + len)
+}
+
+/// The run of lines from `at` on that are all on x or all beside it, and where it ends; lines of y
+/// are as long as those of x and follow each other there too.
+fn lines(g: &ConvGeometry, tap: [usize; 3], at: usize, end: usize) -> (Segment, usize) {
+    let cols = g.y[2];
+    let (line, col) = (at / cols, at % cols);
+    let (depth, row) = (line / g.y[1], line % g.y[1]);
+    let (top, bottom) = g.reached(1, tap[1]);
+    let (low, high) = g.reached(2, tap[2]);
+    let z = coordinate(g, tap, 0, depth).filter(|_| row < bottom && low < high);
+    let until = match z {
+        Some(_) if row < top => top,
+        Some(_) => bottom,
+        None => g.y[1],
+    };
+    let end = end.min((depth * g.y[1] + until) * cols);
+    let len = end - at;
+    let mut segment = Segment { at: 0, len, inside: 0..0, start: 0, margins: None };
+    if let Some(z) = z.filter(|_| row >= top) {
+        let last = (end - 1) % cols;
+        let from = low.saturating_sub(col);
+        let to = len.saturating_sub((last + 1).saturating_sub(high));
+        if from < to {
+            let x = col + from + tap[2] * g.dilation[2] - g.before[2];
+            let y = row + tap[1] * g.dilation[1] - g.before[1];
+            segment.inside = from..to;
+            segment.start = (z * g.x[1] + y) * g.x[2] + x;
+            let outside = low > 0 || high < cols;
+            segment.margins =
+                outside.then_some(Margins { col: (col + from) % cols, cols, reached: low..high });
+        }
+    }
+    (segment, end)
 }
 
 vectorised! {
     /// The windows at `positions` as the columns of `tile`, for every channel of x.
     fn gather<T: Real>(x: &[T], tile: &mut [T], g: &ConvGeometry, positions: Range<usize>) {
-        let (width, plane, count) = (positions.len(), x.len() / g.channels, g.taps());
-        for (c, rows) in tile.chunks_exact_mut(count * width).enumerate() {
-            let x = &x[c * plane..][..plane];
-            for (t, tap) in taps(g) {
-                let row = &mut rows[t * width..][..width];
-                segments(g, tap, &positions, |s| {
-                    let row = &mut row[s.at..s.at + s.len];
-                    if s.inside.is_empty() {
-                        return row.fill(T::ZERO);
+        let segments = segments(g, &positions);
+        let (rows, plane) = (g.taps() * positions.len(), x.len() / g.channels);
+        for (rows, x) in tile.chunks_exact_mut(rows).zip(x.chunks_exact(plane)) {
+            for s in &segments {
+                let row = &mut rows[s.at..s.at + s.len];
+                if s.inside.is_empty() {
+                    row.fill(T::ZERO);
+                    continue;
+                }
+                row[..s.inside.start].fill(T::ZERO);
+                row[s.inside.end..].fill(T::ZERO);
+                let row = &mut row[s.inside.clone()];
+                match g.stride[2] {
+                    1 => row.copy_from_slice(&x[s.start..s.start + row.len()]),
+                    step => {
+                        let values = x[s.start..].iter().step_by(step);
+                        row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
                     }
-                    row[..s.inside.start].fill(T::ZERO);
-                    row[s.inside.end..].fill(T::ZERO);
-                    let row = &mut row[s.inside];
-                    match g.stride[2] {
-                        1 => row.copy_from_slice(&x[s.start..s.start + row.len()]),
-                        step => {
-                            let values = x[s.start..].iter().step_by(step);
-                            row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
-                        }
-                    }
-                });
+                }
+                if let Some(margins) = &s.margins {
+                    margins.clear(row);
+                }
             }
         }
     }
 
-    /// Adds the columns of `tile` to the windows at `positions`, for every channel of x.
-    fn scatter<T: Real>(tile: &[T], x: &mut [T], g: &ConvGeometry, positions: Range<usize>) {
-        let (width, count) = (positions.len(), g.taps());
-        let plane: usize = g.x.iter().product();
-        for (rows, x) in tile.chunks_exact(count * width).zip(x.chunks_exact_mut(plane)) {
-            for (t, tap) in taps(g) {
-                let row = &rows[t * width..][..width];
-                segments(g, tap, &positions, |s| {
-                    let row = &row[s.at..s.at + s.len][s.inside];
-                    match g.stride[2] {
-                        _ if row.is_empty() => {}
-                        1 => {
-                            let x = &mut x[s.start..s.start + row.len()];
-                            x.iter_mut().zip(row).for_each(|(to, &from)| *to = *to + from);
-                        }
-                        step => {
-                            let x = x[s.start..].iter_mut().step_by(step);
-                            x.zip(row).for_each(|(to, &from)| *to = *to + from);
-                        }
+    /// Adds the columns of `tile` to the windows at `positions`, for every channel of x; what falls
+    /// beside x becomes 0.
+    fn scatter<T: Real>(tile: &mut [T], x: &mut [T], g: &ConvGeometry, positions: Range<usize>) {
+        let segments = segments(g, &positions);
+        let (rows, plane) = (g.taps() * positions.len(), g.x.iter().product());
+        for (rows, x) in tile.chunks_exact_mut(rows).zip(x.chunks_exact_mut(plane)) {
+            for s in segments.iter().filter(|s| !s.inside.is_empty()) {
+                let row = &mut rows[s.at..s.at + s.len][s.inside.clone()];
+                if let Some(margins) = &s.margins {
+                    margins.clear(row);
+                }
+                match g.stride[2] {
+                    1 => {
+                        let x = &mut x[s.start..s.start + row.len()];
+                        x.iter_mut().zip(row).for_each(|(to, from)| *to = *to + *from);
                     }
-                });
+                    step => {
+                        let x = x[s.start..].iter_mut().step_by(step);
+                        x.zip(row).for_each(|(to, from)| *to = *to + *from);
+                    }
+                }
             }
         }
     }
@@ -355,5 +420,78 @@ vectorised! {
     /// `to += from`.
     fn add_to<T: Real>(to: &mut [T], from: &[T]) {
         to.iter_mut().zip(from).for_each(|(to, &from)| *to = *to + from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ConvSpec;
+    use super::*;
+
+    /// Where element `tap` of the window at `position` falls in a plane of x.
+    fn seen(g: &ConvGeometry, tap: usize, position: usize) -> Option<usize> {
+        let split = |at: usize, [_, rows, cols]: [usize; 3]| {
+            [at / (rows * cols), at / cols % rows, at % cols]
+        };
+        let (tap, at) = (split(tap, g.kernel), split(position, g.y));
+        let mut plane = 0;
+        for d in 0..3 {
+            let x = at[d] * g.stride[d] + tap[d] * g.dilation[d];
+            plane = plane * g.x[d] + x.checked_sub(g.before[d]).filter(|&x| x < g.x[d])?;
+        }
+        Some(plane)
+    }
+
+    #[test]
+    fn any_run_of_windows_is_gathered_and_scattered() {
+        let [same, even, wide, none] = [[(1, 1); 3], [(0, 1); 3], [(2, 2); 3], [(0, 0); 3]];
+        let cases: [(&[usize], &[usize], _, usize, usize); 9] = [
+            (&[4, 5], &[3, 3], same, 1, 1),
+            (&[1, 4], &[3, 3], same, 1, 1),
+            (&[4, 1], &[3, 3], same, 1, 1),
+            (&[3, 4], &[2, 2], even, 1, 1),
+            (&[4, 5], &[3, 3], wide, 1, 2),
+            (&[3, 2], &[5, 5], wide, 1, 1),
+            (&[5, 6], &[3, 3], none, 1, 1),
+            (&[5, 6], &[3, 2], same, 2, 1),
+            (&[2, 3, 3], &[3, 3, 3], same, 1, 1),
+        ];
+        const CHANNELS: usize = 2;
+        for (x, kernel, padding, stride, dilation) in cases {
+            let rank = x.len();
+            let (stride, dilation) = ([stride; 3], [dilation; 3]);
+            let spec = ConvSpec {
+                stride: &stride[..rank],
+                padding: &padding[..rank],
+                dilation: &dilation[..rank],
+                groups: 1,
+            };
+            let image = [1, CHANNELS].iter().chain(x).copied().collect();
+            let filter = [1, CHANNELS].iter().chain(kernel).copied().collect();
+            let g = ConvGeometry::new("conv", &image, &filter, &spec).expect("it fits");
+            let ([plane, count], taps) = (g.positions(), g.taps());
+            let image: Vec<f32> = (0..CHANNELS * plane).map(|i| i as f32 + 1.0).collect();
+            for (from, to) in (0..count).flat_map(|a| (a + 1..=count).map(move |b| (a, b))) {
+                let width = to - from;
+                let mut tile = vec![f32::NAN; CHANNELS * taps * width];
+                gather(&image, &mut tile, &g, from..to);
+                let mut back: Vec<f32> = (0..tile.len()).map(|i| (i % 13) as f32).collect();
+                let mut expected = vec![0.0; image.len()];
+                for (i, got) in tile.iter().enumerate() {
+                    let (c, t, at) = (i / width / taps, i / width % taps, from + i % width);
+                    let seen = seen(&g, t, at).map(|x| c * plane + x);
+                    let what = format!("{x:?}, {kernel:?}, {from}..{to}: element {i}");
+                    assert_eq!(*got, seen.map_or(0.0, |x| image[x]), "{what}");
+                    match seen {
+                        Some(x) => expected[x] += back[i],
+                        // What falls beside x is added nowhere, not even multiplied by 0.
+                        None => back[i] = f32::NAN,
+                    }
+                }
+                let mut sums = vec![0.0; image.len()];
+                scatter(&mut back, &mut sums, &g, from..to);
+                assert_eq!(sums, expected, "{x:?}, {kernel:?}, {from}..{to}");
+            }
+        }
     }
 }
