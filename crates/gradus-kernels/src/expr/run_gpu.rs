@@ -9,7 +9,7 @@ use gradus_tensor::{Array, Result};
 use smallvec::SmallVec;
 
 use super::emit::{Emitted, Emitter};
-use super::plan::Plan;
+use super::plan::{LeafSlot, Plan};
 use super::value::Leaf;
 use super::wgsl::library;
 use super::width::{Width, is_by_four};
@@ -37,6 +37,8 @@ pub(crate) fn pointwise(gpu: &Arc<Gpu>, plan: &Plan, out: &[Array]) -> Result<()
     if let Some((parts, into)) = joined(plan, out) {
         return join(gpu, parts, into);
     }
+    let together = brought_together(gpu, plan)?;
+    let plan = together.as_ref().unwrap_or(plan);
     let mode = mode(plan, out);
     let emit = |with_text: bool| -> (Emitted, SmallVec<[usize; 4]>) {
         let mut emitter = Emitter::new(plan, 0, with_text);
@@ -87,6 +89,28 @@ fn joined<'a>(plan: &'a Plan, out: &'a [Array]) -> Option<(&'a [(Array, usize)],
     let apart = parts.iter().all(|(part, _)| !part.storage().same(into.storage()));
     (plan.steps.is_empty() && into.dtype().size() == 4 && apart && !is_recording())
         .then_some((&parts[..], into))
+}
+
+/// The plan with copies in place of concatenations, on an adapter that computes on the processor:
+/// there a kernel walks through the branches of all parts for every element.
+fn brought_together(gpu: &Gpu, plan: &Plan) -> Result<Option<Plan>> {
+    let parts = |slot: &LeafSlot| match &slot.leaf {
+        Leaf::Concat(parts) if slot.dtype.size() == 4 && parts.len() > 2 => Some(parts.clone()),
+        _ => None,
+    };
+    let wanted = gpu.profile().software && !is_recording();
+    if !wanted || !plan.leaves.iter().any(|slot| parts(slot).is_some()) {
+        return Ok(None);
+    }
+    let mut plan = plan.clone();
+    for slot in &mut plan.leaves {
+        if let Some(parts) = parts(slot) {
+            let into = Array::alloc(&plan.device, slot.layout.shape(), slot.dtype)?;
+            join(gpu, &parts, &into)?;
+            slot.leaf = Leaf::Array(into);
+        }
+    }
+    Ok(Some(plan))
 }
 
 /// Copies the parts to their places and clears what is between them.

@@ -27,7 +27,7 @@ impl Width {
     }
 
     /// Type of an array's elements whose values are `stored`.
-    pub(super) fn element(self, stored: &str) -> String {
+    pub(crate) fn element(self, stored: &str) -> String {
         match self {
             Width::One => stored.to_owned(),
             Width::Four => format!("vec4<{stored}>"),
@@ -36,7 +36,7 @@ impl Width {
     }
 
     /// Four values of type `kind` of what is in memory.
-    pub(super) fn loaded(self, kind: &str, element: &str) -> String {
+    pub(crate) fn loaded(self, kind: &str, element: &str) -> String {
         match self {
             Width::Words => format!("bitcast<vec4<{kind}>>(four_of({element}))"),
             _ => element.to_owned(),

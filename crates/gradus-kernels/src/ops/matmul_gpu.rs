@@ -15,7 +15,7 @@ use gradus_tensor::{Array, DType, Device, Kind, Result, Shape};
 use smallvec::SmallVec;
 
 use super::matmul::{MatmulGeometry, MatmulOp};
-use crate::expr::{Emitted, Plan, emit_finish, library};
+use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
@@ -127,12 +127,16 @@ pub(super) fn product(
     let splits = g.k.div_ceil(how.chunk).max(1);
     let mut words: SmallVec<[u32; 40]> = SmallVec::new();
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
+    let variant = match walk {
+        Some(_) => how.variant,
+        None => how.variant.by_fours(loads, gpu.profile()),
+    };
     if let Some(walk) = walk {
         loads = walk_loads(walk, loads[0]);
         words.extend(walk.words());
         key.extend(walk.key());
     }
-    key.extend(variant_key(how.variant, loads));
+    key.extend(variant_key(variant, loads));
     key.extend_from_slice(&parts.key);
     words.extend_from_slice(&parts.words);
     let params = params(g, (how.chunk, splits), firsts, c, &words);
@@ -144,14 +148,15 @@ pub(super) fn product(
     access.extend_from_slice(&parts.access);
     let text = || {
         let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-        product_text(how.variant, loads, walk, &parts)
+        product_text(variant, loads, walk, (&parts, Width::four(gpu.profile())))
     };
-    let (name, size) = match how.variant {
+    let (name, size) = match variant {
         Variant::Direct { .. } => ("matmul_direct", LANES),
+        Variant::Vector { .. } => ("matmul_vector", LANES),
         Variant::Tiled(tile) => ("matmul_tiled", tile.invocations()),
         Variant::Skinny { .. } => ("matmul_skinny", SKINNY_SIZE),
     };
-    let groups = how.variant.workgroups(g) as u64 * splits as u64;
+    let groups = variant.workgroups(g) as u64 * splits as u64;
     let kernel = Kernel::Generated {
         key: &key,
         name,
@@ -191,6 +196,7 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         Variant::Direct { rows, columns, shuffle } => {
             key.extend([b'd', rows as u8, columns as u8, u8::from(shuffle)]);
         }
+        Variant::Vector { along_k } => key.extend([b'v', u8::from(along_k)]),
         Variant::Tiled(tile) => {
             key.extend([b't', tile.size as u8, tile.depth as u8, tile.each as u8]);
             key.extend([a.along_k, a.vector, b.along_k, b.vector].map(u8::from));
@@ -204,7 +210,7 @@ fn product_text(
     variant: Variant,
     [a, b]: [Load; 2],
     walk: Option<&Walk>,
-    parts: &Emitted,
+    (parts, width): (&Emitted, Width),
 ) -> String {
     let mut functions = library(&parts.functions) + &parts.functions;
     let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
@@ -213,6 +219,13 @@ fn product_text(
             let product = text::direct_product(rows, columns, shuffle, walk.is_some());
             let own = vec![("product", product)];
             ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
+        }
+        Variant::Vector { along_k } => {
+            let load = text::vector_load(width);
+            functions += &library(&load);
+            let own = vec![("product", text::vector_product(along_k)), ("load_b", load)];
+            let columns = if along_k { 1 } else { 4 };
+            ("matmul_vector", SmallVec::from_slice(&[("COLUMNS", columns)]), own)
         }
         Variant::Tiled(tile) => {
             let load_a = match walk {

@@ -21,6 +21,8 @@ const CHUNK_BYTES: usize = 32 << 20;
 const MAX_STAGING: usize = 16;
 /// Least bytes of a read-back buffer.
 const LEAST_BYTES: usize = 256;
+/// How often a thread looks for a result before it sleeps until it is there.
+const MOST_LOOKS: u32 = 4096;
 
 /// Free read-back buffers.
 #[derive(Default)]
@@ -97,8 +99,10 @@ impl Gpu {
         let mut out = Vec::with_capacity(len);
         for (start, len) in chunks(offset, len) {
             let pending = self.begin_read(buffer, start, len)?;
-            let submission_index = pending.submission.clone();
-            self.poll(wgpu::PollType::Wait { submission_index, timeout: None })?;
+            if !self.is_mapped_soon(&pending.mapping)? {
+                let submission_index = pending.submission.clone();
+                self.poll(wgpu::PollType::Wait { submission_index, timeout: None })?;
+            }
             let done = self.wait_mapping(&pending.mapping)?;
             self.finish_read(pending, done, &mut out)?;
         }
@@ -123,6 +127,22 @@ impl Gpu {
             self.finish_read(pending, done, &mut out)?;
         }
         Ok(out)
+    }
+
+    /// Whether the mapping is there after a few milliseconds at most. An adapter that computes on
+    /// the processor hands every kernel to threads of its own: where this one sleeps meanwhile, so
+    /// does its core between two kernels, and waking it takes longer than most of them. So this
+    /// thread stays awake and lets the others go first.
+    fn is_mapped_soon(&self, mapping: &Mutex<Mapping>) -> Result<bool> {
+        let looks = if self.profile().software { MOST_LOOKS } else { 0 };
+        for _ in 0..looks {
+            if mapping.lock().done.is_some() {
+                return Ok(true);
+            }
+            std::thread::yield_now();
+            self.poll(wgpu::PollType::Poll)?;
+        }
+        Ok(false)
     }
 
     /// The outcome of a mapping whose submission is finished.

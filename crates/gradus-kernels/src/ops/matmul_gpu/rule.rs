@@ -37,6 +37,9 @@ pub(crate) struct Choice {
 pub(crate) enum Variant {
     /// Register tiles of `rows` x `columns` a lane, for adapters that compute on the processor.
     Direct { rows: u32, columns: u32, shuffle: bool },
+    /// One row, where neighbours of b come by fours, along k or along its columns; the direct
+    /// kernel's place where b lies so.
+    Vector { along_k: bool },
     /// Tiles in workgroup memory.
     Tiled(Tile),
     /// At most four rows.
@@ -79,10 +82,20 @@ impl Variant {
     pub(super) fn tile(self) -> [usize; 2] {
         let [rows, columns] = match self {
             Variant::Direct { rows, columns, .. } => [rows, columns * LANES],
+            Variant::Vector { along_k } => [1, LANES * if along_k { 1 } else { 4 }],
             Variant::Tiled(tile) => [tile.size; 2],
             Variant::Skinny { rows, along_k } => [rows, SKINNY_COLUMNS[usize::from(along_k)]],
         };
         [rows as usize, columns as usize]
+    }
+
+    /// The variant that takes this one's place where operands are loaded so.
+    pub(super) fn by_fours(self, [_, b]: [Load; 2], profile: &Profile) -> Self {
+        let one_row = matches!(self, Variant::Direct { rows: 1, .. });
+        match one_row && b.vector && profile.subgroup == Some((LANES, LANES)) {
+            true => Variant::Vector { along_k: b.along_k },
+            false => self,
+        }
     }
 
     /// Workgroups for one piece of k.
@@ -97,7 +110,11 @@ pub(super) fn choose(g: &MatmulGeometry, profile: &Profile) -> Choice {
     let turned = transposed(g);
     let few = g.m.min(g.n);
     if profile.software {
-        let variant = direct(g, few, profile.subgroup == Some((LANES, LANES)));
+        let variant = match few {
+            // One row is nothing to pass around.
+            1 => Variant::Direct { rows: 1, columns: 2, shuffle: false },
+            _ => direct(g, few, profile.subgroup == Some((LANES, LANES))),
+        };
         let swap = variant.workgroups(&turned) < variant.workgroups(g);
         // A few cores, and memory that is as slow as arithmetic.
         return split(variant, swap, g, profile, [8, 2048]);
@@ -293,8 +310,9 @@ mod tests {
         assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 3), false, 1));
         assert_eq!(chosen(true, [1, 64, 30, 100]), (direct(16, 2), false, 1));
         assert_eq!(chosen(true, [1, 64, 10, 100]), (direct(16, 2), false, 1));
-        assert_eq!(chosen(true, [1, 1, 100, 100]), (direct(4, 1), false, 1));
-        assert_eq!(chosen(true, [1, 100, 1, 100]), (direct(4, 1), true, 1));
+        let one_row = Variant::Direct { rows: 1, columns: 2, shuffle: false };
+        assert_eq!(chosen(true, [1, 1, 100, 100]), (one_row, false, 1));
+        assert_eq!(chosen(true, [1, 100, 1, 100]), (one_row, true, 1));
         assert_eq!(chosen(true, [1, 5, 3, 100_000]), (direct(4, 1), true, 8));
         let without = Profile { subgroup: None, ..profile(true) };
         let expected = Variant::Direct { rows: 8, columns: 8, shuffle: false };

@@ -184,6 +184,40 @@ fn direct_tiles_agree_with_the_cpu() {
 }
 
 #[test]
+fn one_row_by_fours_agrees_with_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    if gpu.profile().subgroup != Some((LANES, LANES)) {
+        println!("SKIPPED: subgroups are not {LANES} invocations");
+        return;
+    }
+    let one_row = Variant::Direct { rows: 1, columns: 2, shuffle: false };
+    let mut seen = [0; 2];
+    for (n, k) in [(4, 4), (32, 8), (36, 20), (100, 1), (8, 1), (64, 96), (12, 260), (7, 5)] {
+        for (turned, lie) in [(false, dense as fn(bool) -> Lie), (true, dense), (false, padded)]
+            .into_iter()
+            .chain([(true, padded as fn(bool) -> Lie), (true, odd)])
+        {
+            for batch in [[1, 1], [2, 3]] {
+                let case = Case { batch, sizes: [1, n, k], a: odd(turned), b: lie(turned) };
+                let [_, op] = ops(&gpu, &case);
+                let loads = loads(&op.geometry, k, [0, op.b.layout().offset()]);
+                if let Variant::Vector { along_k } = one_row.by_fours(loads, gpu.profile()) {
+                    seen[usize::from(along_k)] += 1;
+                }
+                check(&gpu, &case, whole(one_row, false, &case));
+                // A column instead of a row, and k in pieces.
+                let column = Case { sizes: [n, 1, k], a: lie(!turned), b: odd(turned), ..case };
+                check(&gpu, &column, whole(one_row, true, &column));
+            }
+        }
+    }
+    let chunk = 32;
+    let case = Case { b: dense(true), ..case(1, 36, 100) };
+    check(&gpu, &case, Choice { variant: one_row, swap: false, chunk });
+    assert!(seen.iter().all(|&times| times > 8), "{seen:?}");
+}
+
+#[test]
 fn small_tiles_agree_with_the_cpu() {
     let Some(gpu) = gpu() else { return };
     for_cases(&any_case(70), 40, |case| {

@@ -4,6 +4,7 @@
 use std::fmt::{Arguments, Write};
 
 use super::rule::{LANES, Load};
+use crate::expr::Width;
 
 const COMPONENTS: [char; 4] = ['x', 'y', 'z', 'w'];
 /// Rows of the direct kernel's tile that are stored by one loop.
@@ -139,6 +140,53 @@ fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
     out.close();
 }
 
+/// Hole `product` of `matmul_vector.wgsl`: terms by eight, as many as there are lanes.
+pub(super) fn vector_product(along_k: bool) -> String {
+    let mut out = Lines { depth: 1, ..Lines::default() };
+    // Terms that are loaded at once, and lines that take them.
+    let (step, zero) = if along_k { (4, "0.0") } else { (1, "vec4<f32>()") };
+    let term = |out: &mut Lines, k: u32, terms: [String; 4]| {
+        let at = if along_k { "k + TERM" } else { "(k + TERM) * p.b_row" };
+        let at = at.replace("TERM", &format!("{k}u"));
+        out.line(format_args!("let b{k} = load_b(first + {at});"));
+        match along_k {
+            true => {
+                for (term, component) in terms.iter().zip(COMPONENTS) {
+                    out.line(format_args!("total += {term} * b{k}.{component};"));
+                }
+            }
+            false => out.line(format_args!("total += {} * b{k};", terms[0])),
+        }
+    };
+    out.line(format_args!("var total = {zero};"));
+    out.line(format_args!("var k = part.begin;"));
+    out.open(format_args!("for (; k + LANES <= part.end; k = k + LANES)"));
+    out.line(format_args!("let mine = a[row + (k + lane) * p.a_col];"));
+    for k in (0..LANES).step_by(step) {
+        let passed = |i| format!("subgroupShuffle(mine, {}u)", (k + i) % LANES);
+        term(&mut out, k, [0, 1, 2, 3].map(passed));
+    }
+    out.close();
+    out.open(format_args!("for (; k < part.end; k = k + {step}u)"));
+    term(&mut out, 0, [0, 1, 2, 3].map(|i| format!("a[row + (k + {i}u) * p.a_col]")));
+    out.close();
+    match along_k {
+        true => out.line(format_args!("let sum = vec4<f32>(total, 0.0, 0.0, 0.0);")),
+        false => out.line(format_args!("let sum = total;")),
+    }
+    out.text()
+}
+
+/// Hole `load_b` of `matmul_vector.wgsl`.
+pub(super) fn vector_load(width: Width) -> String {
+    let four = width.loaded("f32", "b[at / 4u]");
+    format!(
+        "@group(0) @binding(1) var<storage, read> b: array<{}>;\n\
+         fn load_b(at: u32) -> vec4<f32> {{\n    return {four};\n}}",
+        width.element("f32")
+    )
+}
+
 /// Hole `product` of `matmul_tiled.wgsl`: four terms for `each` x `each` results.
 pub(super) fn tiled_product(each: u32, a_along_k: bool, b_along_k: bool) -> String {
     let mut out = Lines { depth: 3, ..Lines::default() };
@@ -255,6 +303,7 @@ mod tests {
         };
         let single = |along_k| Load { along_k, vector: false };
         holds("matmul_direct", &direct_product(4, 1, false, false));
+        holds("matmul_vector", &vector_load(Width::Four));
         holds("matmul_tiled", &tiled_product(4, true, false));
         holds("matmul_tiled", &tiled_store(4));
         holds("matmul_tiled", EQUAL_A_STEPS);
