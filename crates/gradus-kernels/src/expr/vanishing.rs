@@ -54,7 +54,7 @@ impl Value {
 
     /// For `g · m` with a g whose sum over `dims` is zero and a mask m of zeros and ones, as the
     /// gradient of a relu is: `g · (m - 1)`, whose sum is the same. Where the mask is all ones
-    /// it is exactly zero.
+    /// it is exactly zero, where it is all zeros the sum of `g · m` is.
     pub(crate) fn with_complement(&self, dims: &[usize]) -> Result<Option<Value>> {
         let Err(node) = self.state() else { return Ok(None) };
         let Node::Op { code: Code::Binary(Binary::mul), args, .. } = &*node else {
@@ -129,6 +129,14 @@ mod tests {
         {
             assert_eq!(sum(&product.expect("same shapes"), &[0, 1]), [0.0]);
         }
+    }
+
+    #[test]
+    fn a_mask_of_zeros_leaves_exactly_nothing() {
+        // The first column is dropped, as a unit that is off everywhere drops its channel.
+        let (g, mask) = masked([0, 1, 0, 1]);
+        let product = Value::binary(Binary::mul, &g.with_zero_sum(&[0]), &mask);
+        assert_eq!(sum(&product.expect("same shapes"), &[0])[0], 0.0);
     }
 
     #[test]

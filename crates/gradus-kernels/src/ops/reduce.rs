@@ -9,6 +9,7 @@ use gradus_tensor::{Array, DType, Device, Dim, Result, Shape};
 use smallvec::SmallVec;
 
 use crate::expr::{Deferred, Executor, Plan, Value};
+use crate::table::{Compare, Unary};
 
 /// A row of the reductions.
 #[derive(Debug)]
@@ -159,19 +160,32 @@ pub fn reduce(op: Reduce, x: &Value, dims: &[Dim], keepdim: bool) -> Result<Valu
     if let (Some(value), Reduce::sum) = (x.as_constant(), op) {
         return Ok(Value::constant(value * count as f64, narrow, x.dtype(), x.device()));
     }
-    let x = match op {
-        Reduce::sum if x.sums_to_zero(&dims) => {
+    let how = Reduction { op, kept, out: narrow.clone() };
+    if op == Reduce::sum {
+        if x.sums_to_zero(&dims) {
             return Ok(Value::constant(0.0, narrow, x.dtype(), x.device()));
         }
-        Reduce::sum => x.with_complement(&dims)?.unwrap_or(x),
-        _ => x,
-    };
+        if let Some(complement) = x.with_complement(&dims)? {
+            return nearer_to_zero(&deferred(how.clone(), x)?, &deferred(how, complement)?);
+        }
+    }
+    deferred(how, x)
+}
+
+fn deferred(how: Reduction, x: Value) -> Result<Value> {
     if x.cost().depth >= 8 {
         x.array()?;
     }
     let (dtype, device, depth) = (x.dtype(), x.device().clone(), x.cost().depth);
-    let job = ReduceOp { how: Reduction { op, kept, out: narrow.clone() }, input: x };
-    Ok(Value::deferred(Arc::new(job), narrow, dtype, device, depth))
+    let narrow = how.out.clone();
+    Ok(Value::deferred(Arc::new(ReduceOp { how, input: x }), narrow, dtype, device, depth))
+}
+
+/// Of two sums that are equal but for rounding, element by element the smaller one: where one is
+/// exactly zero, so is this.
+fn nearer_to_zero(a: &Value, b: &Value) -> Result<Value> {
+    let size = |x: &Value| Value::unary(Unary::abs, x, [0.0; 2]);
+    Value::select(&Value::compare(Compare::lt, &size(b)?, &size(a)?)?, b, a)
 }
 
 /// A reduction that has not run yet.
