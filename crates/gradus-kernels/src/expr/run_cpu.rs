@@ -51,6 +51,17 @@ unsafe impl Send for SendPtrEq {}
 // SAFETY: as above.
 unsafe impl Sync for SendPtrEq {}
 
+/// The elements that instructions run over at once.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    /// This thread's scratch memory.
+    scratch: *mut u8,
+    /// Where results begin, and the size of their elements.
+    out: &'a [(SendPtr, usize)],
+    start: usize,
+    n: usize,
+}
+
 /// Where the registers' elements of one tile are.
 type Tiles = SmallVec<[*mut u8; 32]>;
 
@@ -162,9 +173,9 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
                 let mut tiles = Tiles::new();
                 let mut at = start;
                 while at < start + len {
-                    let count = TILE.min(start + len - at);
-                    self.tile(scratch, results, at, count, &mut tiles);
-                    at += count;
+                    let n = TILE.min(start + len - at);
+                    self.tile(Tile { scratch, out: results, start: at, n }, &mut tiles);
+                    at += n;
                 }
             });
         });
@@ -220,12 +231,12 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
             let mut tiles = Tiles::new();
             let mut at = start;
             while at < start + len {
-                let count = TILE.min(start + len - at);
-                self.evaluate(scratch, &[], at, count, &mut tiles);
+                let n = TILE.min(start + len - at);
+                self.evaluate(Tile { scratch, out: &[], start: at, n }, &mut tiles);
                 let tile = tiles[root as usize];
-                // SAFETY: a register's tile holds `count` elements.
-                sink(at, unsafe { std::slice::from_raw_parts(tile, count * size) });
-                at += count;
+                // SAFETY: a register's tile holds `n` elements.
+                sink(at, unsafe { std::slice::from_raw_parts(tile, n * size) });
+                at += n;
             }
         });
     }
@@ -253,15 +264,9 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
         }
     }
 
-    fn tile(
-        &self,
-        scratch: *mut u8,
-        out: &[(SendPtr, usize)],
-        start: usize,
-        n: usize,
-        tiles: &mut Tiles,
-    ) {
-        self.evaluate(scratch, out, start, n, tiles);
+    fn tile(&self, tile: Tile<'_>, tiles: &mut Tiles) {
+        let Tile { out, start, n, .. } = tile;
+        self.evaluate(tile, tiles);
         for (i, &root) in self.plan.roots.iter().enumerate() {
             if self.place[root as usize] == Place::Result(i as u16) {
                 continue;
@@ -274,14 +279,8 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
 
     /// Loads the leaves and runs the steps over one tile; afterwards `tiles` tells where the
     /// registers' elements are.
-    fn evaluate(
-        &self,
-        scratch: *mut u8,
-        out: &[(SendPtr, usize)],
-        start: usize,
-        n: usize,
-        tiles: &mut Tiles,
-    ) {
+    fn evaluate(&self, tile: Tile<'_>, tiles: &mut Tiles) {
+        let Tile { scratch, out, start, n } = tile;
         tiles.clear();
         // SAFETY: `start` lies inside the leaf or result, the slot inside the scratch memory.
         tiles.extend(self.place.iter().map(|place| unsafe {
@@ -297,7 +296,6 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
                 continue;
             }
             match &leaf.leaf {
-                Leaf::Const(_) => {}
                 Leaf::Concat(parts) => tiles[i] = load_concat(parts, start, n, tiles[i]),
                 _ => load(leaf, &self.walks[i], start, n, tiles[i]),
             }

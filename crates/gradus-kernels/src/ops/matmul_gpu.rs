@@ -224,7 +224,7 @@ fn product_text(
             let load = text::vector_load(width);
             functions += &library(&load);
             let own = vec![("product", text::vector_product(along_k)), ("load_b", load)];
-            let columns = if along_k { 1 } else { 4 };
+            let columns = variant.tile()[1] as u32 / LANES;
             ("matmul_vector", SmallVec::from_slice(&[("COLUMNS", columns)]), own)
         }
         Variant::Tiled(tile) => {

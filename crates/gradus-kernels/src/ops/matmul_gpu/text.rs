@@ -146,9 +146,8 @@ pub(super) fn vector_product(along_k: bool) -> String {
     // Terms that are loaded at once, and lines that take them.
     let (step, zero) = if along_k { (4, "0.0") } else { (1, "vec4<f32>()") };
     let term = |out: &mut Lines, k: u32, terms: [String; 4]| {
-        let at = if along_k { "k + TERM" } else { "(k + TERM) * p.b_row" };
-        let at = at.replace("TERM", &format!("{k}u"));
-        out.line(format_args!("let b{k} = load_b(first + {at});"));
+        let stride = if along_k { "" } else { " * p.b_row" };
+        out.line(format_args!("let b{k} = load_b(first + (k + {k}u){stride});"));
         match along_k {
             true => {
                 for (term, component) in terms.iter().zip(COMPONENTS) {
