@@ -1,5 +1,7 @@
 //! The launches of max pooling and its gradient.
 
+mod tiles;
+
 use std::sync::Arc;
 
 use gradus_tensor::gpu::Gpu;
@@ -8,6 +10,7 @@ use gradus_tensor::{Array, DType, Kind, Result};
 use super::lines_gpu::{ITERATIONS, fresh, memory, run as launch, start};
 use super::max_pool::{MaxPool, Windows};
 use crate::gpu::Grid;
+use tiles::Tiles;
 
 /// The maxima and their positions for a dense array.
 ///
@@ -19,10 +22,14 @@ pub(super) fn run(gpu: &Arc<Gpu>, pool: &MaxPool, x: &Array) -> Result<(Array, A
     let values = fresh(gpu, pool.output_shape(), x.dtype())?;
     let indices = fresh(gpu, pool.output_shape(), DType::I32)?;
     let total = pool.output_shape().numel();
-    let mut params = vec![total as u32, start(x)];
-    params.extend(geometry(pool));
     let op = pool.op();
     let buffers = [memory(op, x)?, memory(op, &values)?, memory(op, &indices)?];
+    if let Some(tiles) = Tiles::of(pool) {
+        tiles.run(gpu, x, &buffers)?;
+        return Ok((values, indices));
+    }
+    let mut params = vec![total as u32, start(x)];
+    params.extend(geometry(pool));
     launch(gpu, "max_pool", &tune(pool), &buffers, &params, Grid::Threads(total as u64))?;
     Ok((values, indices))
 }
@@ -42,10 +49,14 @@ pub(super) fn run_grad(
     must_be_small(gpu, pool, overlapping(pool))?;
     let out = fresh(gpu, pool.input_shape(), g.dtype())?;
     let total = pool.input_shape().numel();
-    let mut params = vec![total as u32, start(g), start(indices)];
-    params.extend(geometry(pool));
     let op = pool.op();
     let buffers = [memory(op, g)?, memory(op, indices)?, memory(op, &out)?];
+    if let Some(tiles) = Tiles::of(pool) {
+        tiles.run_grad(gpu, [g, indices, &out], &buffers)?;
+        return Ok(out);
+    }
+    let mut params = vec![total as u32, start(g), start(indices)];
+    params.extend(geometry(pool));
     launch(gpu, "max_pool_grad", &tune(pool), &buffers, &params, Grid::Threads(total as u64))?;
     Ok(out)
 }
@@ -110,10 +121,20 @@ fn geometry(pool: &MaxPool) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use gradus_tensor::gpu::{Gpu, GpuOptions};
+    use gradus_tensor::{Device, Shape};
+
     use super::super::max_pool::tests::pools;
     use crate::ops::lines::checks::{Dice, array, bits, scrambled};
     use crate::ops::lines_gpu::checks::gpu;
-    use crate::{max_pool, max_pool_grad};
+    use crate::{MaxPool, Sliding, Value, max_pool, max_pool_grad};
+
+    /// Values and positions, and the gradient, of `x` and `g` on a device.
+    fn computed(x: Value, g: Value, pool: &MaxPool) -> [Vec<u64>; 3] {
+        let (y, at) = max_pool(&x, pool).expect("computes");
+        let dx = max_pool_grad(&g, &at, pool).expect("computes");
+        [bits(&y), bits(&at), bits(&dx)]
+    }
 
     #[test]
     fn finds_the_same_maxima_and_gradients_as_the_cpu() {
@@ -121,19 +142,54 @@ mod tests {
         let mut dice = Dice(42);
         for pool in pools() {
             for odd in [false, true] {
-                let shape = pool.input_shape();
-                let data = dice.floats(shape.numel(), odd);
-                let (y, at) = max_pool(&array(&data, shape), &pool).expect("computes");
-                let g = dice.floats(y.shape().numel(), false);
-                let dx = max_pool_grad(&array(&g, y.shape()), &at, &pool).expect("computes");
-                let x = scrambled(&data, shape).to(&device).expect("uploads");
-                let (far, far_at) = max_pool(&x, &pool).expect("computes");
-                let what = format!("{pool:?}, odd {odd}");
-                assert_eq!(bits(&far), bits(&y), "{what}");
-                assert_eq!(bits(&far_at), bits(&at), "{what}");
-                let g = scrambled(&g, y.shape()).to(&device).expect("uploads");
-                let far = max_pool_grad(&g, &far_at, &pool).expect("computes");
-                assert_eq!(bits(&far), bits(&dx), "{what}");
+                let [shape, pooled] = [pool.input_shape(), pool.output_shape()];
+                let (x, g) = (dice.floats(shape.numel(), odd), dice.floats(pooled.numel(), false));
+                let near = computed(array(&x, shape), array(&g, pooled), &pool);
+                let sent = |value: Value| value.to(&device).expect("uploads");
+                let (x, g) = (sent(scrambled(&x, shape)), sent(scrambled(&g, pooled)));
+                assert_eq!(computed(x, g, &pool), near, "{pool:?}, odd {odd}");
+            }
+        }
+    }
+
+    /// Everything begins somewhere in its memory, at even and at odd elements.
+    #[test]
+    fn windows_that_tile_agree_with_the_cpu_wherever_arrays_begin() {
+        let Some(device) = gpu() else { return };
+        let options = GpuOptions { web_limits: true, ..GpuOptions::default() };
+        let limited = Device::from_gpu(Gpu::open(&options).expect("the same adapter"));
+        let mut dice = Dice(7);
+        let shapes: [(&[usize], &[usize]); 6] = [
+            (&[3, 12], &[2]),
+            (&[2, 3, 8, 6], &[2, 2]),
+            (&[2, 3, 6, 9], &[2, 3]),
+            (&[2, 6, 8], &[6, 4]),
+            (&[2, 4, 6, 8], &[2, 3, 4]),
+            (&[2, 1, 4, 3, 5], &[1, 3, 5]),
+        ];
+        for (shape, sizes) in shapes {
+            let shape = Shape::from(shape);
+            let window =
+                |&size: &usize| Sliding { kernel_size: size, stride: size, ..Sliding::default() };
+            let windows: Vec<Sliding> = sizes.iter().map(window).collect();
+            let pool = MaxPool::sliding("test", &shape, &windows).expect("windows fit");
+            assert!(super::Tiles::of(&pool).is_some());
+            for (device, begin) in [(&device, 0), (&device, 1), (&device, 2), (&limited, 2)] {
+                let lying = |device: &Device, data: &[f32], shape: &Shape| {
+                    let memory = [&[9.0; 2][..begin], data].concat();
+                    let all = array(&memory, &[memory.len()].into()).to(device).expect("uploads");
+                    let part = all.narrow(0, begin, data.len()).expect("inside");
+                    part.reshaped(shape).expect("as many")
+                };
+                let (x, g) = (
+                    dice.floats(shape.numel(), true),
+                    dice.floats(pool.output_shape().numel(), false),
+                );
+                let on = |device: &Device| {
+                    let x = lying(device, &x, &shape);
+                    computed(x, lying(device, &g, pool.output_shape()), &pool)
+                };
+                assert_eq!(on(device), on(&Device::cpu()), "{pool:?}, {begin}");
             }
         }
     }

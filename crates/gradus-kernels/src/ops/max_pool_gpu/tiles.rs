@@ -1,0 +1,189 @@
+//! Windows that tile their planes, as most do: an invocation finds or writes all elements of its
+//! window, several at once.
+
+use std::sync::Arc;
+
+use gradus_tensor::gpu::{Gpu, GpuBuffer};
+use gradus_tensor::{Array, Result};
+
+use super::super::lines_gpu::start;
+use super::super::max_pool::{MaxPool, Windows};
+use crate::gpu::{Grid, Kernel, Launch, launch};
+
+/// Windows side by side, with neither padding nor gaps nor a rest.
+pub(super) struct Tiles<'a> {
+    pool: &'a MaxPool,
+    /// Elements of a window along each dimension.
+    sizes: [usize; 3],
+}
+
+impl<'a> Tiles<'a> {
+    pub(super) fn of(pool: &'a MaxPool) -> Option<Self> {
+        let mut sizes = [1; 3];
+        for (d, size) in sizes.iter_mut().enumerate() {
+            let [elements, windows] = [pool.input[d], pool.output[d]];
+            *size = elements / windows.max(1);
+            let beside = match &pool.windows {
+                Windows::Sliding(all) => {
+                    let w = all[d];
+                    let dense = (w.dilation == 1 || *size == 1) && w.padding == 0;
+                    let next = w.stride == *size || windows == 1;
+                    dense && next && w.kernel_size == *size
+                }
+                Windows::Adaptive => true,
+            };
+            if !beside || *size * windows != elements {
+                return None;
+            }
+        }
+        Some(Tiles { pool, sizes })
+    }
+
+    /// Records the kernel that finds the maxima of `x`; `buffers` are those of `x` and both
+    /// results.
+    ///
+    /// # Errors
+    /// What compiling and recording can report.
+    pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
+        let step = self.step(gpu, x);
+        let hole = ("load", step.load());
+        self.launch(gpu, ("max_pool_tiles", step, hole), [start(x), 0], buffers)
+    }
+
+    /// Records the kernel of the gradient; `buffers` are those of `g`, `indices` and the result.
+    ///
+    /// # Errors
+    /// As [`Tiles::run`].
+    pub(super) fn run_grad(
+        &self,
+        gpu: &Arc<Gpu>,
+        [g, indices, out]: [&Array; 3],
+        buffers: &[&Arc<GpuBuffer>],
+    ) -> Result<()> {
+        let step = self.step(gpu, out);
+        let hole = ("store", step.store());
+        let starts = [start(g), start(indices)];
+        self.launch(gpu, ("max_pool_grad_tiles", step, hole), starts, buffers)
+    }
+
+    /// How neighbours of an array that is pooled can be moved.
+    fn step(&self, gpu: &Gpu, array: &Array) -> Step {
+        match self.sizes[2].is_multiple_of(2) && start(array).is_multiple_of(2) {
+            false => Step::One,
+            true if gpu.profile().words => Step::Word,
+            true => Step::Pair,
+        }
+    }
+
+    fn launch(
+        &self,
+        gpu: &Arc<Gpu>,
+        (name, step, hole): (&'static str, Step, (&'static str, &str)),
+        starts: [u32; 2],
+        buffers: &[&Arc<GpuBuffer>],
+    ) -> Result<()> {
+        let [input, windows] = [self.pool.input, self.pool.output];
+        let dims = 3 - (0..2).find(|&d| (input[d], windows[d]) != (1, 1)).unwrap_or(2);
+        let total = self.pool.output_shape().numel();
+        let mut params = vec![total as u32];
+        params.extend(starts);
+        params.extend(windows.into_iter().chain(self.sizes).map(|size| size as u32));
+        let tune = &[("DIMS", dims as u32), ("STEP", step.elements())];
+        let kernel = Kernel::File { name, tune, holes: &[hole], extra: 0 };
+        let grid = Grid::Threads(total as u64);
+        launch(gpu, &Launch { kernel, buffers, params: &params, grid })
+    }
+}
+
+/// Neighbouring elements that are moved at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    One,
+    /// Two, as a vector.
+    Pair,
+    /// Two, as a 64-bit word.
+    Word,
+}
+
+impl Step {
+    fn elements(self) -> u32 {
+        if self == Step::One { 1 } else { 2 }
+    }
+
+    /// Hole `load` of `max_pool_tiles.wgsl`.
+    fn load(self) -> &'static str {
+        match self {
+            Step::One => {
+                "@group(0) @binding(0) var<storage, read> elements: array<u32>;\n\
+                 fn load(at: u32) -> vec2<u32> {\n    return vec2<u32>(elements[at], 0u);\n}"
+            }
+            Step::Pair => {
+                "@group(0) @binding(0) var<storage, read> elements: array<vec2<u32>>;\n\
+                 fn load(at: u32) -> vec2<u32> {\n    return elements[at / 2u];\n}"
+            }
+            Step::Word => {
+                "@group(0) @binding(0) var<storage, read> elements: array<u64>;\n\
+                 fn load(at: u32) -> vec2<u32> {\n    let word = elements[at / 2u];\n    \
+                 return vec2<u32>(u32(word), u32(word >> 32u));\n}"
+            }
+        }
+    }
+
+    /// Hole `store` of `max_pool_grad_tiles.wgsl`.
+    fn store(self) -> &'static str {
+        match self {
+            Step::One => {
+                "@group(0) @binding(2) var<storage, read_write> out: array<f32>;\n\
+                 fn store(at: u32, values: vec2<f32>) {\n    out[at] = values.x;\n}"
+            }
+            Step::Pair => {
+                "@group(0) @binding(2) var<storage, read_write> out: array<vec2<f32>>;\n\
+                 fn store(at: u32, values: vec2<f32>) {\n    out[at / 2u] = values;\n}"
+            }
+            Step::Word => {
+                "@group(0) @binding(2) var<storage, read_write> out: array<u64>;\n\
+                 fn store(at: u32, values: vec2<f32>) {\n    \
+                 let bits = bitcast<vec2<u32>>(values);\n    \
+                 out[at / 2u] = u64(bits.x) | (u64(bits.y) << 32u);\n}"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sliding::Sliding;
+    use super::*;
+    use crate::gpu::composed;
+
+    #[test]
+    fn windows_tile_where_nothing_is_between_or_beside_them() {
+        let sizes = |shape: [usize; 4], kernel_size, stride, padding| {
+            let window = Sliding { kernel_size, stride, padding, ..Sliding::default() };
+            let pool = MaxPool::sliding("max_pool2d", &shape.into(), &[window; 2]).expect("fits");
+            Tiles::of(&pool).map(|tiles| tiles.sizes)
+        };
+        assert_eq!(sizes([2, 3, 8, 6], 2, 2, 0), Some([1, 2, 2]));
+        assert_eq!(sizes([2, 3, 9, 6], 3, 3, 0), Some([1, 3, 3]));
+        assert_eq!(sizes([2, 3, 4, 4], 4, 1, 0), Some([1, 4, 4]), "one window");
+        assert_eq!(sizes([2, 3, 8, 7], 2, 2, 0), None, "a rest");
+        assert_eq!(sizes([2, 3, 8, 8], 2, 1, 0), None, "windows overlap");
+        assert_eq!(sizes([2, 3, 8, 8], 2, 3, 0), None, "gaps");
+        assert_eq!(sizes([2, 3, 8, 8], 2, 2, 1), None, "padding");
+        let adaptive = |output: [usize; 2]| {
+            let pool = MaxPool::adaptive("pool", &[1, 1, 6, 8].into(), &output).expect("fits");
+            Tiles::of(&pool).map(|tiles| tiles.sizes)
+        };
+        assert_eq!(adaptive([3, 2]), Some([1, 2, 4]));
+        assert_eq!(adaptive([4, 2]), None);
+    }
+
+    #[test]
+    fn the_files_hold_what_is_generated_for_pairs() {
+        for (file, text) in
+            [("max_pool_tiles", Step::Pair.load()), ("max_pool_grad_tiles", Step::Pair.store())]
+        {
+            assert!(composed(file, &[], &[]).contains(text), "{file} lacks\n{text}");
+        }
+    }
+}

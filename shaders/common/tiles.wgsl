@@ -1,0 +1,50 @@
+// Windows that tile their planes [depth, height, width]: side by side, with neither padding nor
+// gaps nor a rest.
+
+// Dimensions of a plane that are not of size 1.
+const DIMS: u32 = 3u; // @tune
+
+struct Params {
+    total: u32,
+    start: u32,
+    positions_start: u32,
+    // Windows along each dimension of a plane.
+    z_count: u32,
+    y_count: u32,
+    x_count: u32,
+    // Elements of a window along each.
+    z_size: u32,
+    y_size: u32,
+    x_size: u32,
+}
+@group(1) @binding(0) var<uniform> p: Params;
+
+// Where window `at` lies: the first element of its plane, and its own first in the plane.
+struct Tile {
+    plane: u32,
+    first: u32,
+}
+
+// Elements from one row of a plane to the next, and from one slice.
+fn row_step() -> u32 {
+    return p.x_count * p.x_size;
+}
+fn slice_step() -> u32 {
+    return row_step() * p.y_count * p.y_size;
+}
+
+fn tile_at(at: u32) -> Tile {
+    var rest = at / p.x_count;
+    var first = (at - rest * p.x_count) * p.x_size;
+    if (DIMS > 1u) {
+        let next = rest / p.y_count;
+        first = first + (rest - next * p.y_count) * p.y_size * row_step();
+        rest = next;
+    }
+    if (DIMS > 2u) {
+        let next = rest / p.z_count;
+        first = first + (rest - next * p.z_count) * p.z_size * slice_step();
+        rest = next;
+    }
+    return Tile(rest * p.z_count * p.z_size * slice_step(), first);
+}

@@ -1,0 +1,44 @@
+// The gradient of max pooling by windows that tile their planes: every window writes its own
+// elements, of which one takes the gradient and the others are zero.
+//
+// One invocation per window, STEP elements stored at once.
+
+// @include common/index.wgsl
+// @include common/tiles.wgsl
+
+const WG: u32 = 64u; // @tune
+const STEP: u32 = 2u; // @tune
+
+@group(0) @binding(0) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> positions: array<u32>;
+// @hole store
+@group(0) @binding(2) var<storage, read_write> out: array<vec2<f32>>;
+fn store(at: u32, values: vec2<f32>) {
+    out[at / 2u] = values;
+}
+// @end
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_index(group, groups, local, WG);
+    if (at >= p.total) {
+        return;
+    }
+    let tile = tile_at(at);
+    let value = g[p.start + at];
+    let wanted = positions[p.positions_start + at];
+    for (var k = 0u; k < p.z_size; k = k + 1u) {
+        for (var j = 0u; j < p.y_size; j = j + 1u) {
+            let row = tile.first + k * slice_step() + j * row_step();
+            for (var i = 0u; i < p.x_size; i = i + STEP) {
+                let places = row + i + vec2<u32>(0u, 1u);
+                let own = select(vec2<f32>(), vec2<f32>(value), places == vec2<u32>(wanted));
+                store(tile.plane + row + i, own);
+            }
+        }
+    }
+}

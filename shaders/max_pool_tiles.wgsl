@@ -1,0 +1,67 @@
+// The maximum of every window of planes that windows tile, and its position in the plane: what
+// max_pool.wgsl computes, with STEP elements loaded at once.
+//
+// One invocation per window, which reads its elements in order: of equal maxima the first counts,
+// of NaN the last.
+
+// @include common/index.wgsl
+// @include common/order.wgsl
+// @include common/tiles.wgsl
+
+const WG: u32 = 64u; // @tune
+const STEP: u32 = 2u; // @tune
+
+// @hole load
+@group(0) @binding(0) var<storage, read> elements: array<vec2<u32>>;
+fn load(at: u32) -> vec2<u32> {
+    return elements[at / 2u];
+}
+// @end
+@group(0) @binding(1) var<storage, read_write> maxima: array<u32>;
+@group(0) @binding(2) var<storage, read_write> positions: array<u32>;
+
+const NEG_INFINITY: u32 = 0xff800000u;
+const NAN_KEY: u32 = 0xffffffffu;
+
+struct Maximum {
+    bits: u32,
+    key: u32,
+    position: u32,
+}
+
+// The maximum of what has been read and of one more element.
+fn beside(best: Maximum, bits: u32, position: u32) -> Maximum {
+    let key = order_key(bits, ORDER_FLOAT);
+    if (key > best.key || key == NAN_KEY) {
+        return Maximum(bits, key, position);
+    }
+    return best;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_index(group, groups, local, WG);
+    if (at >= p.total) {
+        return;
+    }
+    let tile = tile_at(at);
+    var best = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), tile.first);
+    for (var k = 0u; k < p.z_size; k = k + 1u) {
+        for (var j = 0u; j < p.y_size; j = j + 1u) {
+            let row = tile.first + k * slice_step() + j * row_step();
+            for (var i = 0u; i < p.x_size; i = i + STEP) {
+                let bits = load(p.start + tile.plane + row + i);
+                best = beside(best, bits.x, row + i);
+                if (STEP == 2u) {
+                    best = beside(best, bits.y, row + i + 1u);
+                }
+            }
+        }
+    }
+    maxima[at] = best.bits;
+    positions[at] = best.position;
+}
