@@ -159,21 +159,26 @@ fn place(sum: Int, inverse: u32, shift: u32) -> Int {
     return (product >> Int(shift)) | (product << Int((32u - shift) & 31u));
 }
 
-// `at` is not an element of the array where `inside` is false.
-fn places_of(w: Walk, c: Columns, t: Terms) -> Places {
-    let x = place(c.x + t.x * w.term_step.z, w.inverse.z, w.shift.z);
-    var found: Places;
-    found.at = c.at + t.top * w.term_top + x;
-    found.inside = x < Int(w.size.z);
+// The line of the array along its last dimension that a column and a term come to: its first
+// element, which is not one of the array where `inside` is false.
+fn line_of(w: Walk, c: Columns, t: Terms) -> Places {
+    var line = Places(c.at + t.top * w.term_top, Bool(true));
     if (DIMS > 1u) {
         let y = place(c.y + t.y * w.term_step.y, w.inverse.y, w.shift.y);
-        found.at = found.at + y * w.size.z;
-        found.inside = found.inside & (y < Int(w.size.y));
+        line.at = line.at + y * w.size.z;
+        line.inside = y < Int(w.size.y);
     }
     if (DIMS > 2u) {
         let z = place(c.z + t.z * w.term_step.x, w.inverse.x, w.shift.x);
-        found.at = found.at + z * (w.size.y * w.size.z);
-        found.inside = found.inside & (z < Int(w.size.x));
+        line.at = line.at + z * (w.size.y * w.size.z);
+        line.inside = line.inside & (z < Int(w.size.x));
     }
-    return found;
+    return line;
+}
+
+// The same element of it.
+fn places_of(w: Walk, c: Columns, t: Terms) -> Places {
+    let x = place(c.x + t.x * w.term_step.z, w.inverse.z, w.shift.z);
+    let line = line_of(w, c, t);
+    return Places(line.at + x, line.inside & (x < Int(w.size.z)));
 }

@@ -1,6 +1,8 @@
 // Windows that tile their planes [depth, height, width]: side by side, with neither padding nor
 // gaps nor a rest.
 
+// @include common/divide.wgsl
+
 // Dimensions of a plane that are not of size 1.
 const DIMS: u32 = 3u; // @tune
 
@@ -34,15 +36,15 @@ fn slice_step() -> u32 {
 }
 
 fn tile_at(at: u32) -> Tile {
-    var rest = at / p.x_count;
+    var rest = quotient(at, p.x_count);
     var first = (at - rest * p.x_count) * p.x_size;
     if (DIMS > 1u) {
-        let next = rest / p.y_count;
+        let next = quotient(rest, p.y_count);
         first = first + (rest - next * p.y_count) * p.y_size * row_step();
         rest = next;
     }
     if (DIMS > 2u) {
-        let next = rest / p.z_count;
+        let next = quotient(rest, p.z_count);
         first = first + (rest - next * p.z_count) * p.z_size * slice_step();
         rest = next;
     }

@@ -2,6 +2,8 @@
 //
 // Divisions are long on every device and longer to compile: none is written that is by one.
 
+// @include common/divide.wgsl
+
 const ADAPTIVE: u32 = 0u; // @tune
 // Dimensions of a plane that are not of size 1, and whether windows have gaps.
 const DIMS: u32 = 3u; // @tune
@@ -21,7 +23,7 @@ fn dilated_steps(a: Axis, distance: u32) -> u32 {
     if (DILATED == 0u) {
         return distance;
     }
-    return (distance + a.dilation - 1u) / a.dilation;
+    return quotient(distance + a.dilation - 1u, a.dilation);
 }
 
 // The first element of window i and one past the last element it reaches.
@@ -49,9 +51,9 @@ fn axis_windows_of(a: Axis, at: u32) -> vec2<u32> {
     let span = (a.kernel - 1u) * a.dilation;
     var first = 0u;
     if (end > span) {
-        first = (end - span + a.stride - 1u) / a.stride;
+        first = quotient(end - span + a.stride - 1u, a.stride);
     }
-    return vec2<u32>(first, min(end / a.stride + 1u, a.m));
+    return vec2<u32>(first, min(quotient(end, a.stride) + 1u, a.m));
 }
 
 // What an index of [planes, depth, height, width] meets along each dimension, and its plane.
@@ -71,16 +73,16 @@ fn axis_range(a: Axis, i: u32, of_element: bool) -> vec2<u32> {
 
 // The elements of window `at`, or the windows of element `at`; `size` counts those that `at` does.
 fn ranges_at(at: u32, size: vec3<u32>, z: Axis, y: Axis, x: Axis, of_element: bool) -> Ranges {
-    var rest = at / size.z;
+    var rest = quotient(at, size.z);
     var r = Ranges(vec2<u32>(0u, 1u), vec2<u32>(0u, 1u), vec2<u32>(0u, 1u), 0u);
     r.x = axis_range(x, at - rest * size.z, of_element);
     if (DIMS > 1u) {
-        let next = rest / size.y;
+        let next = quotient(rest, size.y);
         r.y = axis_range(y, rest - next * size.y, of_element);
         rest = next;
     }
     if (DIMS > 2u) {
-        let next = rest / size.x;
+        let next = quotient(rest, size.x);
         r.z = axis_range(z, rest - next * size.x, of_element);
         rest = next;
     }

@@ -412,7 +412,7 @@ impl<'a> Emitter<'a> {
         let mut find = String::new();
         // A division is long, so remainders are computed from quotients.
         for d in (1..rank).rev() {
-            let _ = writeln!(find, "    next = rest / p.§n{d};");
+            let _ = writeln!(find, "    next = quotient(rest, p.§n{d});");
             let _ = writeln!(find, "    x.x{d} = rest - next * p.§n{d};\n    rest = next;");
         }
         if rank > 0 {

@@ -47,18 +47,44 @@ pub(super) fn words(words: usize) -> usize {
     words.next_multiple_of(ALIGN)
 }
 
-/// The parameter block of a joined kernel: the workgroups of each part, then their own blocks.
+/// Words before the blocks of `parts` parts: their workgroups, the workgroups of all, and the step.
+pub(super) fn header(parts: usize) -> usize {
+    words(parts + 2)
+}
+
+/// The parameter block of a joined kernel: its header, then the parts' own blocks.
+///
+/// A workgroup does the work with the number of its own times the step, modulo all of them. The
+/// step is 1, or where `spread` the whole number next to the golden section that has no factor in
+/// common: a software adapter gives each of its threads a run of workgroups, and every run then
+/// has its share of every part.
 pub(super) fn params<'a>(
     counts: &[u32],
+    spread: bool,
     blocks: impl Iterator<Item = &'a [u32]>,
 ) -> SmallVec<[u32; 128]> {
+    let all_groups: u32 = counts.iter().sum();
     let mut all = SmallVec::from_slice(counts);
+    all.extend([all_groups, if spread { spreading(all_groups) } else { 1 }]);
     for block in blocks {
         all.resize(words(all.len()), 0);
         all.extend_from_slice(block);
     }
     all.resize(words(all.len()), 0);
     all
+}
+
+/// The first number from `0.618 * groups` on that has no factor in common with `groups`.
+fn spreading(groups: u32) -> u32 {
+    let coprime = |&step: &u32| {
+        let (mut a, mut b) = (groups, step);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    let section = (f64::from(groups) * 0.618_033_988_749_895) as u32;
+    (section.max(1)..groups).find(coprime).unwrap_or(1)
 }
 
 /// The joined kernel. The error says what a part has that is not understood here.
@@ -137,14 +163,14 @@ impl Joined {
         // The last member ends where the host's block ends.
         let _ = write!(
             text,
-            "\n{declarations}\nstruct Joined {{\n    {counts}\n{members}}}\n\
+            "\n{declarations}\nstruct Joined {{\n    {counts}all: u32, step: u32,\n{members}}}\n\
              @group(1) @binding(0) var<uniform> joined: Joined;\n\
              @compute @workgroup_size({size})\nfn main(\n    \
              @builtin(workgroup_id) joined_group: vec3<u32>,\n    \
              @builtin(local_invocation_index) joined_local: u32,\n) {{\n    \
-             let at_0 = joined_group.x;\n{main}}}\n"
+             let at_0 = joined_group.x * joined.step % joined.all;\n{main}}}\n"
         );
-        (text, words(parts) + blocks)
+        (text, header(parts) + blocks)
     }
 }
 
@@ -287,5 +313,36 @@ impl Rename<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spreading_step_does_all_the_work_and_shares_every_part_out() {
+        for groups in (1..300).chain([65_535, 65_534, 46_368]) {
+            let step = spreading(groups);
+            let work: Vec<u32> = (0..groups).map(|group| group * step % groups).collect();
+            let mut sorted = work.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..groups), "{groups} by {step}");
+            // The first half of the workgroups has half of the first third of the work.
+            let third = groups / 3;
+            let early = work[..groups as usize / 2].iter().filter(|&&at| at < third).count();
+            let half = third as usize / 2;
+            assert!(early.abs_diff(half) <= 2 + half / 4, "{groups}: {early} of {third}");
+        }
+    }
+
+    #[test]
+    fn the_parameter_block_begins_with_counts_and_the_step() {
+        let blocks = [&[1u32, 2, 3][..], &[4]];
+        let all = params(&[5, 3], false, blocks.into_iter());
+        assert_eq!(all[..], [5, 3, 8, 1, 1, 2, 3, 0, 4, 0, 0, 0]);
+        assert_eq!(header(2), 4);
+        let spread = params(&[5, 3], true, blocks.into_iter());
+        assert_eq!(spread[..4], [5, 3, 8, 5]);
     }
 }

@@ -156,7 +156,7 @@ impl Group {
         let small = |call: &Call| call.threads.is_some_and(|threads| threads <= most_threads);
         let calls = || self.calls().chain([call]);
         let Some(size) = join::size(&calls().map(|call| &call.source)) else { return false };
-        let header = join::words(self.parts.len() + 1);
+        let header = join::header(self.parts.len() + 1);
         self.parts.len() < MOST_PARTS
             && self.bindings + call.slots.len() <= profile.max_storage_buffers as usize
             && header + self.words + join::words(call.params.len()) <= MOST_WORDS
@@ -175,7 +175,8 @@ impl Group {
         };
         let counts: SmallVec<[u32; 8]> =
             self.calls().map(|call| call.workgroups(size) as u32).collect();
-        let params = join::params(&counts, self.calls().map(|call| &call.params[..]));
+        let blocks = self.calls().map(|call| &call.params[..]);
+        let params = join::params(&counts, gpu.profile().software, blocks);
         let uses: SmallVec<[&Slot; 24]> = self.calls().flat_map(Call::uses).collect();
         dispatch(gpu, &joined, &uses, &params, [counts.iter().sum(), 1, 1])
             .map_err(|error| error.within(joined.name.clone()))

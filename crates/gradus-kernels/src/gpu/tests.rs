@@ -112,6 +112,56 @@ fn generated_text_is_built_once_per_key_and_takes_long_parameter_blocks() {
     assert_eq!(gpu.stats().bind_groups_created, 1, "kernels of one access pattern share groups");
 }
 
+/// Quotients by floats are exact: next to multiples of the divisor, and everywhere else.
+#[test]
+fn quotients_are_those_of_integers() {
+    let Some(gpu) = open(&GpuOptions::default()) else { return };
+    const MOST: u32 = i32::MAX as u32;
+    let mut divisors: Vec<u32> = (1..=300).collect();
+    for power in 3..31 {
+        divisors.extend([-1, 0, 1].map(|d| (1u32 << power).saturating_add_signed(d)));
+    }
+    divisors.extend([784, 3136, 50_176, 16_777_213, 1_431_655_765, MOST - 1, MOST]);
+    let mut pairs = Vec::new();
+    let mut random = 1u64;
+    for &d in &divisors {
+        for step in 0..200 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let any = (random >> 33) as u32 >> (step % 31);
+            let multiple = any / d * d;
+            let near = [multiple.saturating_sub(1), multiple, multiple + 1, any, MOST - any % d];
+            pairs.extend(near.into_iter().filter(|&x| x <= MOST).map(|x| [x, d]));
+        }
+    }
+    let x = gpu.upload_bytes(bytemuck::cast_slice(&pairs)).expect("memory");
+    let y = gpu.alloc(pairs.len() * 4).expect("memory");
+    let text = || {
+        let library = common("divide").expect("a file");
+        format!(
+            "{library}
+            struct Params {{ count: u32 }}
+            @group(1) @binding(0) var<uniform> p: Params;
+            @group(0) @binding(0) var<storage, read> x: array<u32>;
+            @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+            @compute @workgroup_size(32) fn main(
+                @builtin(workgroup_id) group: vec3<u32>,
+                @builtin(num_workgroups) groups: vec3<u32>,
+                @builtin(local_invocation_index) local: u32,
+            ) {{
+                let i = (group.x + group.y * groups.x) * 32u + local;
+                if (i < p.count) {{ y[i] = quotient(x[2u * i], x[2u * i + 1u]); }}
+            }}"
+        )
+    };
+    let params = [pairs.len() as u32];
+    let grid = Grid::Threads(pairs.len() as u64);
+    let kernel = generated(b"quotient", &text);
+    launch(&gpu, &Launch { kernel, buffers: &[&x, &y], params: &params, grid }).expect("launch");
+    let got = words(&y, pairs.len());
+    let wrong = pairs.iter().zip(got).find(|&(&[x, d], got)| got != x / d);
+    assert_eq!(wrong, None, "([x, d], got) of {} pairs", pairs.len());
+}
+
 #[test]
 fn ten_thousand_launches_make_nothing_new() {
     let Some(gpu) = open(&GpuOptions::default()) else { return };

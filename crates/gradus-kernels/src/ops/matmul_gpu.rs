@@ -128,7 +128,7 @@ pub(super) fn product(
     let mut words: SmallVec<[u32; 40]> = SmallVec::new();
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
     let variant = match walk {
-        Some(_) => how.variant,
+        Some(walk) => how.variant.by_runs(walk, g, how.chunk),
         None => how.variant.by_fours(loads, gpu.profile()),
     };
     if let Some(walk) = walk {
@@ -151,7 +151,7 @@ pub(super) fn product(
         product_text(variant, loads, walk, (&parts, Width::four(gpu.profile())))
     };
     let (name, size) = match variant {
-        Variant::Direct { .. } => ("matmul_direct", LANES),
+        Variant::Direct { .. } | Variant::Runs { .. } => ("matmul_direct", LANES),
         Variant::Vector { .. } => ("matmul_vector", LANES),
         Variant::Tiled(tile) => ("matmul_tiled", tile.invocations()),
         Variant::Skinny { .. } => ("matmul_skinny", SKINNY_SIZE),
@@ -196,6 +196,10 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         Variant::Direct { rows, columns, shuffle } => {
             key.extend([b'd', rows as u8, columns as u8, u8::from(shuffle)]);
         }
+        Variant::Runs { rows, columns, run } => {
+            key.extend([b'r', rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
+            key.push(u8::from(run.backwards));
+        }
         Variant::Vector { along_k } => key.extend([b'v', u8::from(along_k)]),
         Variant::Tiled(tile) => {
             key.extend([b't', tile.size as u8, tile.depth as u8, tile.each as u8]);
@@ -218,6 +222,11 @@ fn product_text(
             functions += &walk.map(Walk::direct_functions).unwrap_or_default();
             let product = text::direct_product(rows, columns, shuffle, walk.is_some());
             let own = vec![("product", product)];
+            ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
+        }
+        Variant::Runs { rows, columns, run } => {
+            functions += &walk.map(Walk::direct_functions).unwrap_or_default();
+            let own = vec![("product", text::run_product(rows, columns, run))];
             ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
         }
         Variant::Vector { along_k } => {

@@ -130,9 +130,9 @@ mod tests {
     use crate::{MaxPool, Sliding, Value, max_pool, max_pool_grad};
 
     /// Values and positions, and the gradient, of `x` and `g` on a device.
-    fn computed(x: Value, g: Value, pool: &MaxPool) -> [Vec<u64>; 3] {
-        let (y, at) = max_pool(&x, pool).expect("computes");
-        let dx = max_pool_grad(&g, &at, pool).expect("computes");
+    fn computed(x: &Value, g: &Value, pool: &MaxPool) -> [Vec<u64>; 3] {
+        let (y, at) = max_pool(x, pool).expect("computes");
+        let dx = max_pool_grad(g, &at, pool).expect("computes");
         [bits(&y), bits(&at), bits(&dx)]
     }
 
@@ -144,10 +144,10 @@ mod tests {
             for odd in [false, true] {
                 let [shape, pooled] = [pool.input_shape(), pool.output_shape()];
                 let (x, g) = (dice.floats(shape.numel(), odd), dice.floats(pooled.numel(), false));
-                let near = computed(array(&x, shape), array(&g, pooled), &pool);
+                let near = computed(&array(&x, shape), &array(&g, pooled), &pool);
                 let sent = |value: Value| value.to(&device).expect("uploads");
                 let (x, g) = (sent(scrambled(&x, shape)), sent(scrambled(&g, pooled)));
-                assert_eq!(computed(x, g, &pool), near, "{pool:?}, odd {odd}");
+                assert_eq!(computed(&x, &g, &pool), near, "{pool:?}, odd {odd}");
             }
         }
     }
@@ -187,7 +187,7 @@ mod tests {
                 );
                 let on = |device: &Device| {
                     let x = lying(device, &x, &shape);
-                    computed(x, lying(device, &g, pool.output_shape()), &pool)
+                    computed(&x, &lying(device, &g, pool.output_shape()), &pool)
                 };
                 assert_eq!(on(device), on(&Device::cpu()), "{pool:?}, {begin}");
             }

@@ -228,6 +228,60 @@ fn every_kernel_agrees_with_the_definition() {
     }
 }
 
+/// Columns and terms together in runs of every length, forwards and backwards, in whole tiles and
+/// in parts of them.
+#[test]
+fn runs_agree_with_the_definition() {
+    let Some(gpu) = gpu() else { return };
+    if gpu.profile().subgroup != Some((LANES, LANES)) {
+        println!("SKIPPED: no subgroups of eight");
+        return;
+    }
+    let along = (2..=8usize, 1..3usize, (0..4usize, 0..4usize), 4..15usize).prop_map(
+        |(kernel, stride, padding, half)| {
+            // An even number of positions, of which runs can be made.
+            let more = 2 * half + 1;
+            Along { kernel, stride, dilation: 1, padding, more }
+        },
+    );
+    let sizes = (1..3usize, 1..3usize, 1..6usize, 1..40usize).prop_map(|(n, g, c, o)| [n, g, c, o]);
+    let cases = (sizes, proptest::collection::vec(along, 1..=2));
+    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let runs = std::cell::Cell::new(0);
+    let result = TestRunner::new_with_rng(config, rng).run(&cases, |(sizes, along)| {
+        let g = geometry_of(sizes, &along);
+        for map in MAPS {
+            let (op, expected) = op(&gpu, &g, map);
+            let product = geometry(&op);
+            let direct = Variant::Direct { rows: 32, columns: 3, shuffle: true };
+            let chunk = product.k;
+            let choice = Choice { variant: direct, swap: false, chunk };
+            let mut hows = vec![How::Product(choice)];
+            if chunk > 96 {
+                hows.push(How::Product(Choice { chunk: 96, ..choice }));
+            }
+            if map != ConvMap::Filter {
+                hows.push(How::Merged(choice));
+            }
+            if map == ConvMap::Data && g.stride != [1; 3] {
+                hows.push(How::Phased(direct));
+            }
+            let shared = direct.by_runs(&walk(&op), &product, chunk) != direct;
+            runs.set(runs.get() + usize::from(shared));
+            for how in hows {
+                let out = run_as(&gpu, &op, None, how).expect("runs");
+                compare(&out, &expected, (map, how, g));
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    assert!(runs.get() > 15, "{runs:?} of 72 products");
+}
+
 #[test]
 fn larger_tiles_agree_with_the_definition_under_a_browsers_limits() {
     let options = GpuOptions { web_limits: true, ..GpuOptions::default() };

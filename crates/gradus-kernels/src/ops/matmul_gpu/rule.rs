@@ -14,6 +14,12 @@ pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
 /// Multiplications from which on the direct kernel's large tiles pay for their longer
 /// compilation: 32 x 3 results a lane, and 32 x 4, whose inner loop is a third longer.
 const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
+/// Rows of a tile from which on runs pay for their longer compilation.
+const LARGE_ROWS: u32 = 16;
+/// Most columns or terms of a run that are not divided.
+const MOST_TOGETHER: u32 = 7;
+/// Most products that are written out.
+const MOST_PRODUCTS: u32 = 400;
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
 /// Most terms of a piece of k: lavapipe leaves loops after 65,535 passes of an invocation through
@@ -37,6 +43,9 @@ pub(crate) struct Choice {
 pub(crate) enum Variant {
     /// Register tiles of `rows` x `columns` a lane, for adapters that compute on the processor.
     Direct { rows: u32, columns: u32, shuffle: bool },
+    /// Register tiles of a convolution, where lanes share the elements that neighbouring columns
+    /// and terms have in common; the direct kernel's place where there are such.
+    Runs { rows: u32, columns: u32, run: Run },
     /// One row, where neighbours of b come by fours, along k or along its columns; the direct
     /// kernel's place where b lies so.
     Vector { along_k: bool },
@@ -44,6 +53,38 @@ pub(crate) enum Variant {
     Tiled(Tile),
     /// At most four rows.
     Skinny { rows: u32, along_k: bool },
+}
+
+/// Neighbouring columns and terms of a convolution that meet in neighbouring elements of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) columns: u32,
+    pub(crate) terms: u32,
+    /// Elements go back from term to term.
+    pub(crate) backwards: bool,
+}
+
+impl Run {
+    /// As many of each as are worth writing out and divide what there is.
+    fn of(walk: &Walk) -> Option<Self> {
+        let backwards = match [walk.column_step[2], walk.term_step[2]] {
+            [1, 1] => false,
+            [1, u32::MAX] => true,
+            _ => return None,
+        };
+        let together = |count: u32| match count {
+            ..=MOST_TOGETHER => count,
+            _ => [4, 2].into_iter().find(|n| count.is_multiple_of(*n)).unwrap_or(1),
+        };
+        let [columns, terms] = [walk.columns[2], walk.terms[2]].map(together);
+        let run = Run { columns, terms, backwards };
+        (!walk.strided && run.elements() < columns * terms).then_some(run)
+    }
+
+    /// Elements that they meet in.
+    pub(super) const fn elements(self) -> u32 {
+        self.columns + self.terms - 1
+    }
 }
 
 /// Sizes of the tiled kernel: a workgroup's tile, its depth, an invocation's share.
@@ -81,7 +122,9 @@ impl Variant {
     /// Rows and columns of the tile of one workgroup.
     pub(super) fn tile(self) -> [usize; 2] {
         let [rows, columns] = match self {
-            Variant::Direct { rows, columns, .. } => [rows, columns * LANES],
+            Variant::Direct { rows, columns, .. } | Variant::Runs { rows, columns, .. } => {
+                [rows, columns * LANES]
+            }
             Variant::Vector { along_k } => [1, LANES * if along_k { 1 } else { 4 }],
             Variant::Tiled(tile) => [tile.size; 2],
             Variant::Skinny { rows, along_k } => [rows, SKINNY_COLUMNS[usize::from(along_k)]],
@@ -96,6 +139,26 @@ impl Variant {
             true => Variant::Vector { along_k: b.along_k },
             false => self,
         }
+    }
+
+    /// The variant that takes this one's place for a convolution in pieces of `chunk` terms.
+    pub(crate) fn by_runs(self, walk: &Walk, g: &MatmulGeometry, chunk: usize) -> Self {
+        let Variant::Direct { mut rows, shuffle: true, .. } = self else { return self };
+        let Some(run) = Run::of(walk) else { return self };
+        let groups = g.n.div_ceil((run.columns * LANES) as usize);
+        let narrow = g.n < LANES as usize;
+        if rows < LARGE_ROWS || narrow || !chunk.is_multiple_of(run.terms as usize) {
+            return self;
+        }
+        if g.m > rows as usize {
+            rows = 32;
+        }
+        let products = |rows| rows * run.columns * run.terms;
+        while rows > LANES && products(rows) > MOST_PRODUCTS {
+            rows /= 2;
+        }
+        let groups = (MOST_PRODUCTS / products(rows)).clamp(1, groups as u32);
+        Variant::Runs { rows, columns: run.columns * groups, run }
     }
 
     /// Workgroups for one piece of k.

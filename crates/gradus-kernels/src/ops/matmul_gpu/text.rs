@@ -3,7 +3,7 @@
 
 use std::fmt::{Arguments, Write};
 
-use super::rule::{LANES, Load};
+use super::rule::{LANES, Load, Run};
 use crate::expr::Width;
 
 const COMPONENTS: [char; 4] = ['x', 'y', 'z', 'w'];
@@ -111,13 +111,75 @@ pub(super) fn direct_product(rows: u32, columns: u32, shuffle: bool, walked: boo
         out.line(format_args!("term = terms_after(w, term, one_more);"));
     }
     out.close();
-    direct_store(&mut out, rows, columns);
+    direct_store(&mut out, [rows, columns], "left + j * LANES");
     out.text()
 }
 
-/// Loops that store one result at a time. It is selected from all, not indexed: a variable index
-/// would put the results into memory for good, and written-out stores would repeat `finish`.
-fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
+/// Hole `product` of `matmul_direct.wgsl` for a convolution in runs: each lane loads the elements
+/// that neighbouring columns and terms meet in once, and multiplies for all of them.
+pub(super) fn run_product(rows: u32, columns: u32, run: Run) -> String {
+    let mut out = Lines { depth: 1, ..Lines::default() };
+    let Run { columns: together, terms, backwards } = run;
+    let groups = columns / together;
+    out.line(format_args!("let w = walk();"));
+    for i in 0..rows.div_ceil(LANES) {
+        let row = format!("top + {}u + lane", i * LANES);
+        out.line(format_args!("let r{i} = part.a + min({row}, p.m - 1u) * p.a_row;"));
+    }
+    for q in 0..groups {
+        let col = format!("part.col + ({q}u * LANES + lane) * {together}u");
+        out.line(format_args!("let c{q} = columns_at(w, part.b, min({col}, p.n - {together}u));"));
+    }
+    out.line(format_args!("var term = terms_at(w, part.begin);"));
+    out.line(format_args!("let run = terms_at(w, {terms}u);"));
+    for i in 0..rows {
+        for j in 0..columns {
+            out.line(format_args!("var x{i}_{j} = 0.0;"));
+        }
+    }
+    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {terms}u)"));
+    for q in 0..groups {
+        out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
+        let back = if backwards { terms - 1 } else { 0 };
+        out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {back}u;"));
+        for e in 0..run.elements() {
+            out.line(format_args!("let i{q}_{e} = l{q}.inside & (f{q} + {e}u < w.size.z);"));
+            let at = format!("select(0u, l{q}.at + f{q} + {e}u, i{q}_{e})");
+            out.line(format_args!("let b{q}_{e} = select(0.0, b[{at}], i{q}_{e});"));
+        }
+    }
+    out.line(format_args!("let a_at = k + term.top * w.a_skip;"));
+    for i in 0..rows.div_ceil(LANES) {
+        for t in 0..terms {
+            out.line(format_args!("let s{i}_{t} = a[r{i} + a_at + {t}u];"));
+        }
+    }
+    for i in 0..rows {
+        for t in 0..terms {
+            let (from, lane) = (i / LANES, i % LANES);
+            out.line(format_args!("let a{i}_{t} = subgroupShuffle(s{from}_{t}, {lane}u);"));
+        }
+        for j in 0..columns {
+            let (q, c) = (j / together, j % together);
+            let products: String = (0..terms)
+                .map(|t| (t, if backwards { c + terms - 1 - t } else { c + t }))
+                .map(|(t, e)| format!(" + a{i}_{t} * b{q}_{e}"))
+                .collect();
+            out.line(format_args!("x{i}_{j} = x{i}_{j}{products};"));
+        }
+    }
+    out.line(format_args!("term = terms_after(w, term, run);"));
+    out.close();
+    let t = together;
+    let column = format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u");
+    direct_store(&mut out, [rows, columns], &column);
+    out.text()
+}
+
+/// Loops that store one result at a time, of column `column` of `j`. It is selected from all, not
+/// indexed: a variable index would put the results into memory for good, and written-out stores
+/// would repeat `finish`.
+fn direct_store(out: &mut Lines, [rows, columns]: [u32; 2], column: &str) {
     let block = rows.min(BLOCK);
     out.line(format_args!("let rows = min(TM, p.m - top);"));
     out.open(format_args!("for (var q = 0u; q < rows; q = q + {block}u)"));
@@ -134,7 +196,7 @@ fn direct_store(out: &mut Lines, rows: u32, columns: u32) {
     }
     out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
     out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
-    out.line(format_args!("put(part, top + q + i, left + j * LANES, v);"));
+    out.line(format_args!("put(part, top + q + i, {column}, v);"));
     out.close();
     out.close();
     out.close();
