@@ -12,8 +12,18 @@ const LANES: u32 = 8u;
 const TM: u32 = 4u; // @tune
 const TN: u32 = 1u; // @tune
 
+// @hole load_a
 @group(0) @binding(0) var<storage, read> a: array<f32>;
+fn load_a(at: u32) -> f32 {
+    return a[at];
+}
+// @end
+// @hole load_b
 @group(0) @binding(1) var<storage, read> b: array<f32>;
+fn load_b(at: u32) -> f32 {
+    return b[at];
+}
+// @end
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -26,7 +36,6 @@ fn main(
         return;
     }
     let top = part.row;
-    let left = part.col + lane;
     // Rows and columns past the edge repeat the last one; `put` drops them. Results are named
     // x{row}_{column}.
     // @hole product
@@ -34,21 +43,25 @@ fn main(
     let r1 = part.a + min(top + 1u, p.m - 1u) * p.a_row;
     let r2 = part.a + min(top + 2u, p.m - 1u) * p.a_row;
     let r3 = part.a + min(top + 3u, p.m - 1u) * p.a_row;
-    let c0 = part.b + min(left + 0u * LANES, p.n - 1u) * p.b_col;
+    let c0 = part.b + min(part.col + (0u * LANES + lane) * 1u, p.n - 1u) * p.b_col;
     var x0_0 = 0.0;
     var x1_0 = 0.0;
     var x2_0 = 0.0;
     var x3_0 = 0.0;
     for (var k = part.begin; k < part.end; k = k + 1u) {
-        let b0 = b[c0 + k * p.b_row];
-        let a0 = a[r0 + k * p.a_col];
-        let a1 = a[r1 + k * p.a_col];
-        let a2 = a[r2 + k * p.a_col];
-        let a3 = a[r3 + k * p.a_col];
-        x0_0 += a0 * b0;
-        x1_0 += a1 * b0;
-        x2_0 += a2 * b0;
-        x3_0 += a3 * b0;
+        let b0_0 = load_b(c0 + (k + 0u) * p.b_row);
+        let s0_0 = load_a(r0 + (k + 0u) * p.a_col);
+        let s1_0 = load_a(r1 + (k + 0u) * p.a_col);
+        let s2_0 = load_a(r2 + (k + 0u) * p.a_col);
+        let s3_0 = load_a(r3 + (k + 0u) * p.a_col);
+        let a0_0 = s0_0;
+        x0_0 += a0_0 * b0_0;
+        let a1_0 = s1_0;
+        x1_0 += a1_0 * b0_0;
+        let a2_0 = s2_0;
+        x2_0 += a2_0 * b0_0;
+        let a3_0 = s3_0;
+        x3_0 += a3_0 * b0_0;
     }
     let rows = min(TM, p.m - top);
     for (var q = 0u; q < rows; q = q + 4u) {
@@ -67,7 +80,7 @@ fn main(
                 v = select(v, s1, i == 1u);
                 v = select(v, s2, i == 2u);
                 v = select(v, s3, i == 3u);
-                put(part, top + q + i, left + j * LANES, v);
+                put(part, top + q + i, part.col + j * LANES + lane, v);
             }
         }
     }

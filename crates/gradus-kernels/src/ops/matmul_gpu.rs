@@ -1,6 +1,7 @@
 //! Matrix products on the GPU: the rule picks a kernel, k is split where the result is small, and
 //! what follows the product is computed before its elements are stored.
 
+mod direct;
 mod rule;
 mod text;
 mod walk;
@@ -10,13 +11,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer, Profile};
 use gradus_tensor::{Array, DType, Device, Kind, Result, Shape};
 use smallvec::SmallVec;
 
 use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
+use direct::Columns;
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
@@ -123,19 +125,14 @@ pub(super) fn product(
         (&op.geometry, &op.a, &op.b, [n, 1, m * n])
     };
     let firsts = [a.layout().offset(), b.layout().offset()];
-    let mut loads = loads(g, how.chunk, firsts);
     let splits = g.k.div_ceil(how.chunk).max(1);
     let mut words: SmallVec<[u32; 40]> = SmallVec::new();
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul");
-    let variant = match walk {
-        Some(walk) => how.variant.by_runs(walk, g, how.chunk),
-        None => how.variant.by_fours(loads, gpu.profile()),
-    };
     if let Some(walk) = walk {
-        loads = walk_loads(walk, loads[0]);
         words.extend(walk.words());
         key.extend(walk.key());
     }
+    let (variant, loads) = loading(how, g, walk, firsts, gpu.profile());
     key.extend(variant_key(variant, loads));
     key.extend_from_slice(&parts.key);
     words.extend_from_slice(&parts.words);
@@ -151,7 +148,9 @@ pub(super) fn product(
         product_text(variant, loads, walk, (&parts, Width::four(gpu.profile())))
     };
     let (name, size) = match variant {
-        Variant::Direct { .. } | Variant::Runs { .. } => ("matmul_direct", LANES),
+        Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
+            ("matmul_direct", LANES)
+        }
         Variant::Vector { .. } => ("matmul_vector", LANES),
         Variant::Tiled(tile) => ("matmul_tiled", tile.invocations()),
         Variant::Skinny { .. } => ("matmul_skinny", SKINNY_SIZE),
@@ -166,6 +165,31 @@ pub(super) fn product(
     };
     let grid = Grid::Threads(groups * u64::from(size));
     launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
+}
+
+/// The variant that loads operands in the best way there is, and that way.
+fn loading(
+    how: Choice,
+    g: &MatmulGeometry,
+    walk: Option<&Walk>,
+    firsts: [usize; 2],
+    profile: &Profile,
+) -> (Variant, [Load; 2]) {
+    let [pairs, fours] = [2, 4].map(|width| loads(g, how.chunk, firsts, width));
+    let Some(walk) = walk else {
+        let variant = how.variant.by_fours(fours, profile);
+        let variant = variant.by_pairs(pairs, [g.k, how.chunk], profile);
+        let is_paired = matches!(variant, Variant::Pairs { .. });
+        return (variant, if is_paired { pairs } else { fours });
+    };
+    match how.variant.by_runs(walk, g, how.chunk) {
+        variant @ Variant::Runs { run, .. } => {
+            let [mut a, b] = walk_loads(walk, pairs[0], 2);
+            a.vector &= profile.words && run.terms.is_multiple_of(2);
+            (variant, [a, b])
+        }
+        variant => (variant, walk_loads(walk, fours[0], 4)),
+    }
 }
 
 /// The parameter block of `shaders/common/matmul.wgsl`, with `others` at its end. Negative strides
@@ -198,7 +222,11 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         }
         Variant::Runs { rows, columns, run } => {
             key.extend([b'r', rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
-            key.push(u8::from(run.backwards));
+            key.extend([run.backwards, a.vector].map(u8::from));
+        }
+        Variant::Pairs { rows, columns, terms } => {
+            key.extend([b'p', rows as u8, columns as u8, terms as u8]);
+            key.extend([a.along_k, a.vector, b.along_k, b.vector].map(u8::from));
         }
         Variant::Vector { along_k } => key.extend([b'v', u8::from(along_k)]),
         Variant::Tiled(tile) => {
@@ -218,16 +246,17 @@ fn product_text(
 ) -> String {
     let mut functions = library(&parts.functions) + &parts.functions;
     let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
-        Variant::Direct { rows, columns, shuffle } => {
+        Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
             functions += &walk.map(Walk::direct_functions).unwrap_or_default();
-            let product = text::direct_product(rows, columns, shuffle, walk.is_some());
-            let own = vec![("product", product)];
-            ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
-        }
-        Variant::Runs { rows, columns, run } => {
-            functions += &walk.map(Walk::direct_functions).unwrap_or_default();
-            let own = vec![("product", text::run_product(rows, columns, run))];
-            ("matmul_direct", SmallVec::from_slice(&[("TM", rows), ("TN", columns)]), own)
+            let tile = direct_tile(variant, [a, b], walk.is_some());
+            let pairs = matches!(tile.b, Columns::Strides(load) if load.vector);
+            let own = vec![
+                ("product", direct::product(&tile)),
+                ("load_a", direct::load('a', 0, tile.a.vector)),
+                ("load_b", direct::load('b', 1, pairs)),
+            ];
+            let tune = [("TM", tile.rows), ("TN", tile.columns)];
+            ("matmul_direct", SmallVec::from_slice(&tune), own)
         }
         Variant::Vector { along_k } => {
             let load = text::vector_load(width);
@@ -277,6 +306,27 @@ fn product_text(
     holes.extend(walk.and_then(Walk::column).map(|text| ("column", text)));
     holes.extend(own.iter().map(|(hole, text)| (*hole, text.as_str())));
     composed(name, &tune, &holes)
+}
+
+/// The tile of a variant of the direct kernel.
+fn direct_tile(variant: Variant, [a, b]: [Load; 2], walked: bool) -> direct::Tile {
+    let single = |load: Load| Load { vector: false, ..load };
+    let tile = |rows, columns| {
+        let b = if walked { Columns::Walk } else { Columns::Strides(single(b)) };
+        direct::Tile { rows, columns, terms: 1, shuffle: true, a: single(a), b }
+    };
+    match variant {
+        Variant::Direct { rows, columns, shuffle } => {
+            direct::Tile { shuffle, ..tile(rows, columns) }
+        }
+        Variant::Pairs { rows, columns, terms } => {
+            direct::Tile { terms, a, b: Columns::Strides(b), ..tile(rows, columns) }
+        }
+        Variant::Runs { rows, columns, run } => {
+            direct::Tile { terms: run.terms, a, b: Columns::Runs(run), ..tile(rows, columns) }
+        }
+        Variant::Vector { .. } | Variant::Tiled(_) | Variant::Skinny { .. } => tile(1, 1),
+    }
 }
 
 /// Adds the copies of a result, in order, and applies the epilogue.

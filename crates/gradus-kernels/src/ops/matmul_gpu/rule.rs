@@ -46,6 +46,9 @@ pub(crate) enum Variant {
     /// Register tiles of a convolution, where lanes share the elements that neighbouring columns
     /// and terms have in common; the direct kernel's place where there are such.
     Runs { rows: u32, columns: u32, run: Run },
+    /// The direct kernel with subgroups and so many terms at once, where neighbours can be loaded
+    /// in pairs.
+    Pairs { rows: u32, columns: u32, terms: u32 },
     /// One row, where neighbours of b come by fours, along k or along its columns; the direct
     /// kernel's place where b lies so.
     Vector { along_k: bool },
@@ -108,13 +111,13 @@ impl Tile {
     }
 }
 
-/// How the tiled kernel loads an operand.
+/// How a kernel loads an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Load {
     /// Neighbouring invocations take neighbours along k, else along the operand's rows (a) or
     /// columns (b).
     pub(super) along_k: bool,
-    /// Four elements at once.
+    /// Several elements at once.
     pub(super) vector: bool,
 }
 
@@ -122,9 +125,9 @@ impl Variant {
     /// Rows and columns of the tile of one workgroup.
     pub(super) fn tile(self) -> [usize; 2] {
         let [rows, columns] = match self {
-            Variant::Direct { rows, columns, .. } | Variant::Runs { rows, columns, .. } => {
-                [rows, columns * LANES]
-            }
+            Variant::Direct { rows, columns, .. }
+            | Variant::Pairs { rows, columns, .. }
+            | Variant::Runs { rows, columns, .. } => [rows, columns * LANES],
             Variant::Vector { along_k } => [1, LANES * if along_k { 1 } else { 4 }],
             Variant::Tiled(tile) => [tile.size; 2],
             Variant::Skinny { rows, along_k } => [rows, SKINNY_COLUMNS[usize::from(along_k)]],
@@ -139,6 +142,22 @@ impl Variant {
             true => Variant::Vector { along_k: b.along_k },
             false => self,
         }
+    }
+
+    /// The variant that takes this one's place where operands are loaded so, by twos.
+    pub(super) fn by_pairs(
+        self,
+        [a, b]: [Load; 2],
+        [k, chunk]: [usize; 2],
+        profile: &Profile,
+    ) -> Self {
+        let Variant::Direct { rows, columns, shuffle: true } = self else { return self };
+        if !profile.words || rows < LARGE_ROWS || !(a.vector || b.vector) {
+            return self;
+        }
+        let terms = if [k, chunk].iter().all(|n| n.is_multiple_of(2)) { 2 } else { 1 };
+        let columns = if b.vector && !b.along_k { columns.next_multiple_of(2) } else { columns };
+        Variant::Pairs { rows, columns, terms }
     }
 
     /// The variant that takes this one's place for a convolution in pieces of `chunk` terms.
@@ -270,14 +289,19 @@ pub(crate) fn pieces(
     }
 }
 
-/// How operands a and b are loaded; `firsts` are their first elements.
-pub(super) fn loads(g: &MatmulGeometry, chunk: usize, firsts: [usize; 2]) -> [Load; 2] {
+/// How operands a and b are loaded with vectors of `width`; `firsts` are their first elements.
+pub(super) fn loads(
+    g: &MatmulGeometry,
+    chunk: usize,
+    firsts: [usize; 2],
+    width: usize,
+) -> [Load; 2] {
     let load = |first: usize, s: [isize; 4], [along, k]: [usize; 2], size: usize| {
         let along_k = s[k].unsigned_abs() < s[along].unsigned_abs();
         let (step, line) = if along_k { (s[k], s[along]) } else { (s[along], s[k]) };
         let lengths = if along_k { [g.k, chunk] } else { [size; 2] };
-        let whole = |&n: &usize| n.is_multiple_of(4);
-        let aligned = |&stride: &isize| stride % 4 == 0;
+        let whole = |&n: &usize| n.is_multiple_of(width);
+        let aligned = |&stride: &isize| stride % width as isize == 0;
         let vector = step == 1
             && whole(&first)
             && lengths.iter().all(whole)
@@ -289,8 +313,9 @@ pub(super) fn loads(g: &MatmulGeometry, chunk: usize, firsts: [usize; 2]) -> [Lo
 
 /// The same for a convolution, where the terms of a come in runs and b has no vectors; `a` is how
 /// it would be loaded without the gaps.
-pub(super) fn walk_loads(walk: &Walk, a: Load) -> [Load; 2] {
-    let whole = walk.a_skip == 0 || (walk.a_run.is_multiple_of(4) && walk.a_skip.is_multiple_of(4));
+pub(super) fn walk_loads(walk: &Walk, a: Load, width: u32) -> [Load; 2] {
+    let whole = [walk.a_run, walk.a_skip].iter().all(|n| n.is_multiple_of(width));
+    let whole = whole || walk.a_skip == 0;
     let a = Load { along_k: true, vector: a.along_k && a.vector && whole };
     [a, Load { along_k: walk.along_k, vector: false }]
 }
@@ -400,17 +425,17 @@ mod tests {
     fn vectors_are_loaded_where_everything_is_a_multiple_of_four() {
         let load = |along_k, vector| Load { along_k, vector };
         let g = geometry(3, 8, 12, 16);
-        assert_eq!(loads(&g, 16, [0, 4]), [load(true, true), load(false, true)]);
-        assert_eq!(loads(&g, 16, [1, 2]), [load(true, false), load(false, false)]);
-        assert_eq!(loads(&g, 10, [0, 0]), [load(true, false), load(false, true)]);
+        assert_eq!(loads(&g, 16, [0, 4], 4), [load(true, true), load(false, true)]);
+        assert_eq!(loads(&g, 16, [1, 2], 4), [load(true, false), load(false, false)]);
+        assert_eq!(loads(&g, 10, [0, 0], 4), [load(true, false), load(false, true)]);
         let turned = transposed(&g);
         assert_eq!((turned.m, turned.n), (12, 8));
-        assert_eq!(loads(&turned, 16, [0, 0]), [load(false, true), load(true, true)]);
+        assert_eq!(loads(&turned, 16, [0, 0], 4), [load(false, true), load(true, true)]);
         let odd = geometry(1, 8, 10, 16);
-        assert_eq!(loads(&odd, 16, [0, 0]), [load(true, true), load(false, false)]);
+        assert_eq!(loads(&odd, 16, [0, 0], 4), [load(true, true), load(false, false)]);
         let mut stepped = g;
         stepped.a = [0, 0, 32, 2];
-        assert_eq!(loads(&stepped, 16, [0, 0])[0], load(true, false));
+        assert_eq!(loads(&stepped, 16, [0, 0], 4)[0], load(true, false));
         assert_eq!(transposed(&turned), g);
     }
 }

@@ -184,6 +184,41 @@ fn direct_tiles_agree_with_the_cpu() {
 }
 
 #[test]
+fn pairs_agree_with_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let profile = gpu.profile();
+    if !(profile.words && profile.subgroup == Some((LANES, LANES))) {
+        println!("SKIPPED: no 64-bit integers, or subgroups are not {LANES} invocations");
+        return;
+    }
+    let mut seen = std::collections::HashSet::new();
+    for [m, n, k] in [[64, 100, 34], [34, 50, 5], [17, 26, 96], [30, 33, 64], [2, 4, 6]] {
+        for turned in [[false, false], [false, true], [true, false], [true, true]] {
+            let lies = [dense as fn(bool) -> Lie, padded, odd];
+            for [i, j] in [[0, 0], [1, 1], [1, 2], [2, 1]] {
+                let [a, b] = [lies[i](turned[0]), lies[j](turned[1])];
+                let case = Case { batch: [2, 1], sizes: [m, n, k], a, b };
+                let [_, op] = ops(&gpu, &case);
+                let firsts = [&op.a, &op.b].map(|x| x.layout().offset());
+                let pairs = loads(&op.geometry, k, firsts, 2);
+                for (rows, columns) in [(16, 2), (32, 3)] {
+                    let direct = Variant::Direct { rows, columns, shuffle: true };
+                    if let Variant::Pairs { terms, .. } = direct.by_pairs(pairs, [k; 2], profile) {
+                        seen.insert((pairs.map(|load| (load.along_k, load.vector)), terms));
+                    }
+                    check(&gpu, &case, whole(direct, false, &case));
+                }
+            }
+        }
+    }
+    // k in pieces.
+    let case = Case { b: dense(true), ..case(34, 36, 100) };
+    let variant = Variant::Direct { rows: 32, columns: 3, shuffle: true };
+    check(&gpu, &case, Choice { variant, swap: false, chunk: 32 });
+    assert!(seen.len() > 12, "{seen:?}");
+}
+
+#[test]
 fn one_row_by_fours_agrees_with_the_cpu() {
     let Some(gpu) = gpu() else { return };
     if gpu.profile().subgroup != Some((LANES, LANES)) {
@@ -200,7 +235,7 @@ fn one_row_by_fours_agrees_with_the_cpu() {
             for batch in [[1, 1], [2, 3]] {
                 let case = Case { batch, sizes: [1, n, k], a: odd(turned), b: lie(turned) };
                 let [_, op] = ops(&gpu, &case);
-                let loads = loads(&op.geometry, k, [0, op.b.layout().offset()]);
+                let loads = loads(&op.geometry, k, [0, op.b.layout().offset()], 4);
                 if let Variant::Vector { along_k } = one_row.by_fours(loads, gpu.profile()) {
                     seen[usize::from(along_k)] += 1;
                 }

@@ -1,0 +1,293 @@
+//! The generated part of `matmul_direct.wgsl`: a tile of results in registers, with everything
+//! written out.
+//!
+//! A load costs as much as twenty multiplications there, and one of 64 bits no more than one of
+//! 32. So with subgroups each lane loads another row of a and the lanes pass them around,
+//! neighbours are loaded in pairs, and a convolution's neighbouring columns and terms share the
+//! elements that they meet in.
+
+use super::rule::{LANES, Load, Run};
+use super::text::Lines;
+
+/// Rows of the tile that are stored by one loop.
+const BLOCK: u32 = 8;
+
+/// How the elements of b are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// At equal steps.
+    Strides(Load),
+    /// Those of a convolution, one by one.
+    Walk,
+    /// Those of a convolution, in runs.
+    Runs(Run),
+}
+
+/// The tile of one lane. Loads of "vectors" are of two elements here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+    /// Terms of one pass through the loop.
+    pub(super) terms: u32,
+    /// Whether lanes pass rows around.
+    pub(super) shuffle: bool,
+    pub(super) a: Load,
+    pub(super) b: Columns,
+}
+
+/// Hole `product`.
+pub(super) fn product(tile: &Tile) -> String {
+    let mut out = Lines::at_depth(1);
+    let Tile { rows, columns, terms, .. } = *tile;
+    let walked = !matches!(tile.b, Columns::Strides(_));
+    if walked {
+        out.line(format_args!("let w = walk();"));
+        out.line(format_args!("var term = terms_at(w, part.begin);"));
+        out.line(format_args!("let step = terms_at(w, {terms}u);"));
+    }
+    tile.row_starts(&mut out);
+    tile.column_starts(&mut out);
+    for i in 0..rows {
+        for j in 0..columns {
+            out.line(format_args!("var x{i}_{j} = 0.0;"));
+        }
+    }
+    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {terms}u)"));
+    tile.load_b(&mut out);
+    tile.load_a(&mut out);
+    for i in 0..rows {
+        for t in 0..terms {
+            out.line(format_args!("let a{i}_{t} = {};", tile.factor_a(i, t)));
+        }
+        for j in 0..columns {
+            let factors = (0..terms).map(|t| (t, tile.factor_b(j, t)));
+            let products: Vec<String> = factors.map(|(t, b)| format!("a{i}_{t} * {b}")).collect();
+            match &products[..] {
+                [one] => out.line(format_args!("x{i}_{j} += {one};")),
+                all => out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", all.join(" + "))),
+            }
+        }
+    }
+    if walked {
+        out.line(format_args!("term = terms_after(w, term, step);"));
+    }
+    out.close();
+    tile.store(&mut out);
+    out.text()
+}
+
+/// Hole `load_a` or `load_b`, of single elements or pairs.
+pub(super) fn load(name: char, binding: u32, pair: bool) -> String {
+    let (element, result, body) = match pair {
+        true => (
+            "u64",
+            "vec2<f32>",
+            format!(
+                "let word = {name}[at / 2u];\n    \
+                 return bitcast<vec2<f32>>(vec2<u32>(u32(word), u32(word >> 32u)));"
+            ),
+        ),
+        false => ("f32", "f32", format!("return {name}[at];")),
+    };
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;\n\
+         fn load_{name}(at: u32) -> {result} {{\n    {body}\n}}"
+    )
+}
+
+/// One of a pair.
+fn half(pair: &str, which: u32) -> String {
+    format!("{pair}.{}", ["x", "y"][which as usize % 2])
+}
+
+impl Tile {
+    /// Loads of a for one term or pair of terms.
+    fn row_loads(&self) -> u32 {
+        match self.shuffle {
+            true if self.a_rows_in_pairs() => self.rows / (2 * LANES),
+            true => self.rows.div_ceil(LANES),
+            false => self.rows,
+        }
+    }
+
+    fn a_rows_in_pairs(&self) -> bool {
+        self.a.vector && !self.a.along_k
+    }
+
+    fn a_terms_in_pairs(&self) -> bool {
+        self.a.vector && self.a.along_k
+    }
+
+    fn row_starts(&self, out: &mut Lines) {
+        for i in 0..self.row_loads() {
+            let (row, last) = match self.shuffle {
+                true if self.a_rows_in_pairs() => (format!("{}u + 2u * lane", 2 * i * LANES), 2),
+                true if self.rows < LANES => (format!("lane % {}u", self.rows), 1),
+                true => (format!("{}u + lane", i * LANES), 1),
+                false => (format!("{i}u"), 1),
+            };
+            let row = format_args!("min(top + {row}, p.m - {last}u)");
+            out.line(format_args!("let r{i} = part.a + {row} * p.a_row;"));
+        }
+    }
+
+    fn load_a(&self, out: &mut Lines) {
+        let step = if self.a_terms_in_pairs() { 2 } else { 1 };
+        if self.is_walked() {
+            out.line(format_args!("let k_a = k + term.top * w.a_skip;"));
+        }
+        for i in 0..self.row_loads() {
+            for t in (0..self.terms).step_by(step) {
+                let at = match self.is_walked() {
+                    true => format!("k_a + {t}u"),
+                    false => format!("(k + {t}u) * p.a_col"),
+                };
+                out.line(format_args!("let s{i}_{t} = load_a(r{i} + {at});"));
+            }
+        }
+    }
+
+    /// Element of row `i` and term `t`.
+    fn factor_a(&self, i: u32, t: u32) -> String {
+        let (from, lane, value) = match () {
+            () if !self.shuffle => return format!("s{i}_{t}"),
+            () if self.a_rows_in_pairs() => {
+                let from = i / (2 * LANES);
+                (from, i % (2 * LANES) / 2, half(&format!("s{from}_{t}"), i))
+            }
+            () if self.a_terms_in_pairs() => {
+                let from = i / LANES;
+                (from, i % LANES, half(&format!("s{from}_{}", t / 2 * 2), t))
+            }
+            () => (i / LANES, i % LANES, format!("s{}_{t}", i / LANES)),
+        };
+        debug_assert!(from < self.row_loads());
+        format!("subgroupShuffle({value}, {lane}u)")
+    }
+
+    fn is_walked(&self) -> bool {
+        !matches!(self.b, Columns::Strides(_))
+    }
+
+    /// Columns of a lane that are neighbours.
+    fn together(&self) -> u32 {
+        match self.b {
+            Columns::Runs(run) => run.columns,
+            Columns::Strides(Load { along_k: false, vector: true }) => 2,
+            _ => 1,
+        }
+    }
+
+    fn column_starts(&self, out: &mut Lines) {
+        let together = self.together();
+        for q in 0..self.columns / together {
+            let col = format!("part.col + ({q}u * LANES + lane) * {together}u");
+            let col = format_args!("min({col}, p.n - {together}u)");
+            match self.is_walked() {
+                true => out.line(format_args!("let c{q} = columns_at(w, part.b, {col});")),
+                false => out.line(format_args!("let c{q} = part.b + {col} * p.b_col;")),
+            }
+        }
+    }
+
+    fn load_b(&self, out: &mut Lines) {
+        for q in 0..self.columns / self.together() {
+            match self.b {
+                Columns::Strides(load) => {
+                    let step = if load.vector && load.along_k { 2 } else { 1 };
+                    for t in (0..self.terms).step_by(step) {
+                        let at = format_args!("c{q} + (k + {t}u) * p.b_row");
+                        out.line(format_args!("let b{q}_{t} = load_b({at});"));
+                    }
+                }
+                Columns::Walk => {
+                    out.line(format_args!("let f{q} = places_of(w, c{q}, term);"));
+                    out.line(format_args!("let m{q} = load_b(select(0u, f{q}.at, f{q}.inside));"));
+                    out.line(format_args!("let b{q}_0 = select(0.0, m{q}, f{q}.inside);"));
+                }
+                Columns::Runs(run) => run_loads(out, q, run),
+            }
+        }
+    }
+
+    /// Element of column `j` and term `t`.
+    fn factor_b(&self, j: u32, t: u32) -> String {
+        let (q, c) = (j / self.together(), j % self.together());
+        match self.b {
+            Columns::Strides(Load { vector: true, along_k: true }) => {
+                half(&format!("b{q}_{}", t / 2 * 2), t)
+            }
+            Columns::Strides(Load { vector: true, along_k: false }) => {
+                half(&format!("b{q}_{t}"), c)
+            }
+            Columns::Runs(run) => match run.backwards {
+                true => format!("b{q}_{}", c + run.terms - 1 - t),
+                false => format!("b{q}_{}", c + t),
+            },
+            _ => format!("b{q}_{t}"),
+        }
+    }
+
+    /// Loops that store one result at a time. It is selected from all, not indexed: a variable
+    /// index would put the results into memory for good, and written-out stores would repeat
+    /// `finish`.
+    fn store(&self, out: &mut Lines) {
+        let Tile { rows, columns, .. } = *self;
+        let block = rows.min(BLOCK);
+        let column = match self.together() {
+            1 => "part.col + j * LANES + lane".to_owned(),
+            t => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
+        };
+        out.line(format_args!("let rows = min(TM, p.m - top);"));
+        out.open(format_args!("for (var q = 0u; q < rows; q = q + {block}u)"));
+        for i in 0..block {
+            for j in 0..columns {
+                let blocks =
+                    (0..rows / block).map(|q| (q * block, format!("x{}_{j}", q * block + i)));
+                out.selected(&format!("t{i}_{j}"), blocks, "q");
+            }
+        }
+        out.line(format_args!("let some = min({block}u, rows - q);"));
+        out.open(format_args!("for (var j = 0u; j < TN; j = j + 1u)"));
+        for i in 0..block {
+            out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
+        }
+        out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+        out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
+        out.line(format_args!("put(part, top + q + i, {column}, v);"));
+        out.close();
+        out.close();
+        out.close();
+    }
+}
+
+/// Elements that the columns of group `q` and the terms of one pass meet in.
+fn run_loads(out: &mut Lines, q: u32, run: Run) {
+    let back = if run.backwards { run.terms - 1 } else { 0 };
+    out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
+    out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {back}u;"));
+    for e in 0..run.elements() {
+        out.line(format_args!("let i{q}_{e} = l{q}.inside & (f{q} + {e}u < w.size.z);"));
+        let at = format!("select(0u, l{q}.at + f{q} + {e}u, i{q}_{e})");
+        out.line(format_args!("let b{q}_{e} = select(0.0, load_b({at}), i{q}_{e});"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::composed;
+
+    /// The file holds the text of one variant, so that it can be read and checked by itself.
+    #[test]
+    fn the_file_holds_what_is_generated() {
+        let single = Load { along_k: false, vector: false };
+        let b = Columns::Strides(single);
+        let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle: false, a: single, b };
+        for part in [product(&tile), load('a', 0, false), load('b', 1, false)] {
+            let file = composed("matmul_direct", &[], &[]);
+            assert!(file.contains(&part), "matmul_direct lacks\n{part}");
+        }
+    }
+}
