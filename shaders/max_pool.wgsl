@@ -4,7 +4,6 @@
 // of NaN the last. Elements are compared as words of the same order, so that NaN needs no
 // arithmetic.
 
-// @include common/index.wgsl
 // @include common/order.wgsl
 // @include common/windows.wgsl
 

@@ -1,9 +1,8 @@
 // The gradient of max pooling: every element looks at the windows that may hold it, in order, and
-// sums the gradients of those whose maximum it is.
+// sums the gradients of those whose maximum it is. What follows is applied to the sum.
 //
 // One invocation per element: no two write the same place, so sums have one order.
 
-// @include common/index.wgsl
 // @include common/windows.wgsl
 
 const WG: u32 = 64u; // @tune
@@ -30,12 +29,22 @@ struct Params {
     x_stride: u32,
     x_padding: u32,
     x_dilation: u32,
+    // @hole params
+    // @end
 }
 @group(1) @binding(0) var<uniform> p: Params;
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+// @hole bindings
+// @end
+// @hole functions
+alias Out = f32;
+fn finish(acc: f32, i: u32) -> Out {
+    return acc;
+}
+// @end
+@group(0) @binding(2) var<storage, read_write> out: array<Out>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -68,5 +77,5 @@ fn main(
             }
         }
     }
-    out[at] = sum;
+    out[at] = finish(sum, at);
 }

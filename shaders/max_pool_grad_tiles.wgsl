@@ -1,9 +1,9 @@
 // The gradient of max pooling by windows that tile their planes: every window writes its own
-// elements, of which one takes the gradient and the others are zero.
+// elements, of which one takes the gradient and the others are zero. What follows is applied to
+// each.
 //
 // One invocation per window, STEP elements stored at once.
 
-// @include common/index.wgsl
 // @include common/tiles.wgsl
 
 const WG: u32 = 64u; // @tune
@@ -11,10 +11,18 @@ const STEP: u32 = 2u; // @tune
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
+// @hole bindings
+// @end
+// @hole functions
+alias Out = f32;
+fn finish(acc: f32, i: u32) -> Out {
+    return acc;
+}
+// @end
 // @hole store
-@group(0) @binding(2) var<storage, read_write> out: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec2<Out>>;
 fn store(at: u32, values: vec2<f32>) {
-    out[at / 2u] = values;
+    out[at / 2u] = vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));
 }
 // @end
 

@@ -4,7 +4,6 @@
 // One invocation per window, which reads its elements in order: of equal maxima the first counts,
 // of NaN the last.
 
-// @include common/index.wgsl
 // @include common/order.wgsl
 // @include common/tiles.wgsl
 

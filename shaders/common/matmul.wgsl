@@ -4,6 +4,8 @@
 // Strides are in elements and may be negative: index arithmetic wraps around 2^32, and every
 // position that is read or written is below it.
 
+// @include common/index.wgsl
+
 struct Params {
     // The product is [m, k] · [k, n], `batches` times; batch x is (x / inner, x % inner).
     m: u32,

@@ -1,7 +1,7 @@
 // Windows that tile their planes [depth, height, width]: side by side, with neither padding nor
 // gaps nor a rest.
 
-// @include common/divide.wgsl
+// @include common/index.wgsl
 
 // Dimensions of a plane that are not of size 1.
 const DIMS: u32 = 3u; // @tune
@@ -18,6 +18,8 @@ struct Params {
     z_size: u32,
     y_size: u32,
     x_size: u32,
+    // @hole params
+    // @end
 }
 @group(1) @binding(0) var<uniform> p: Params;
 

@@ -2,7 +2,7 @@
 //
 // Divisions are long on every device and longer to compile: none is written that is by one.
 
-// @include common/divide.wgsl
+// @include common/index.wgsl
 
 const ADAPTIVE: u32 = 0u; // @tune
 // Dimensions of a plane that are not of size 1, and whether windows have gaps.

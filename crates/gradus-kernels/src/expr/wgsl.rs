@@ -134,16 +134,11 @@ fn cast_text(a: &str, from: DType, to: DType) -> String {
     }
 }
 
-/// The functions of `divide.wgsl`, `math.wgsl`, `random.wgsl` and `words.wgsl` in
-/// `shaders/common` that a text calls, as whole files; most kernels call none and are compiled
-/// faster without.
+/// The functions of `math.wgsl`, `random.wgsl` and `words.wgsl` in `shaders/common` that a text
+/// calls, as whole files; most kernels call none and are compiled faster without.
 pub(crate) fn library(text: &str) -> String {
     let mut out = String::new();
-    for (file, calls) in [
-        ("divide", ["quotient("; 2]),
-        ("random", ["random_unit("; 2]),
-        ("words", ["four_of(", "two_of("]),
-    ] {
+    for (file, calls) in [("random", ["random_unit("; 2]), ("words", ["four_of(", "two_of("])] {
         if calls.iter().any(|call| text.contains(call)) {
             out.push_str(crate::gpu::common(file).unwrap_or_default());
         }

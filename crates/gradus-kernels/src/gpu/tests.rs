@@ -136,7 +136,7 @@ fn quotients_are_those_of_integers() {
     let x = gpu.upload_bytes(bytemuck::cast_slice(&pairs)).expect("memory");
     let y = gpu.alloc(pairs.len() * 4).expect("memory");
     let text = || {
-        let library = common("divide").expect("a file");
+        let library = common("index").expect("a file");
         format!(
             "{library}
             struct Params {{ count: u32 }}

@@ -1,14 +1,16 @@
 //! Max pooling over one to three dimensions, and its gradient: where a window's maximum lies is
 //! found once and kept.
 
+use std::sync::Arc;
+
 use gradus_cpu::{SendPtr, for_pieces};
-use gradus_tensor::capture::{Plain, perform};
+use gradus_tensor::capture::{Arrays, Plain, perform};
 use gradus_tensor::{Array, DType, Error, Kind, Problem, Result, Shape};
 
 use super::lines::{Fresh, PIECE, Real, host, must_be_float, vectorised};
 use super::resample::adaptive;
 use super::sliding::{Sliding, spatial_dims};
-use crate::expr::{Value, must_be_index, same_device};
+use crate::expr::{Deferred, Value, must_be_index, same_device};
 
 /// The windows of a max pooling: planes of `input` elements become planes of `output` windows.
 /// Fewer than three pooled dimensions are preceded by dimensions of size 1.
@@ -248,22 +250,54 @@ pub fn max_pool_grad(g: &Value, indices: &Value, pool: &MaxPool) -> Result<Value
     if pool.pooled.numel() == 0 || pool.shape.numel() == 0 {
         return Ok(Value::constant(0.0, pool.shape.clone(), g.dtype(), g.device()));
     }
-    let result = Value::from(run_grad(&g.dense()?, &indices.dense()?, pool)?);
+    let op = MaxPoolGrad { pool: pool.clone(), g: g.dense()?, indices: indices.dense()? };
+    let (shape, device) = (pool.shape.clone(), g.device().clone());
+    let result = Value::deferred(Arc::new(op), shape, g.dtype(), device, 0);
     // Every element of g goes to one place of its plane.
     let rank = g.shape().rank();
     Ok(result.with_sums_of(g, rank - pool.spatial..rank))
 }
 
-fn run_grad(g: &Array, indices: &Array, pool: &MaxPool) -> Result<Array> {
-    #[cfg(feature = "gpu")]
-    if let Some(gpu) = g.device().as_gpu() {
-        return super::max_pool_gpu::run_grad(gpu, pool, g, indices);
+/// A gradient that has not run yet. Its operands are dense.
+#[derive(Clone)]
+pub(super) struct MaxPoolGrad {
+    pub(super) pool: MaxPool,
+    pub(super) g: Array,
+    pub(super) indices: Array,
+}
+
+impl Arrays for MaxPoolGrad {
+    fn each_array(&mut self, f: &mut dyn FnMut(&mut Array)) {
+        f(&mut self.g);
+        f(&mut self.indices);
     }
-    let state = (Plain(pool.clone()), [g.clone(), indices.clone()]);
-    perform(&state, |(Plain(pool), [g, indices])| match g.dtype() {
-        DType::F64 => backward::<f64>(pool, g, indices),
-        _ => backward::<f32>(pool, g, indices),
-    })
+}
+
+impl MaxPoolGrad {
+    fn run_cpu(&self) -> Result<Array> {
+        match self.g.dtype() {
+            DType::F64 => backward::<f64>(&self.pool, &self.g, &self.indices),
+            _ => backward::<f32>(&self.pool, &self.g, &self.indices),
+        }
+    }
+}
+
+impl Deferred for MaxPoolGrad {
+    fn run(&self) -> Result<Array> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = self.g.device().as_gpu() {
+            return super::max_pool_gpu::run_grad(gpu, self, None);
+        }
+        perform(self, MaxPoolGrad::run_cpu)
+    }
+
+    #[cfg(feature = "gpu")]
+    fn run_finished(&self, finish: &crate::expr::Plan) -> Result<Array> {
+        match self.g.device().as_gpu() {
+            Some(gpu) => super::max_pool_gpu::run_grad(gpu, self, Some(finish)),
+            None => self.run_cpu(),
+        }
+    }
 }
 
 /// Everything about a plane that its rows share.

@@ -4,13 +4,19 @@ mod tiles;
 
 use std::sync::Arc;
 
-use gradus_tensor::gpu::Gpu;
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
 use gradus_tensor::{Array, DType, Kind, Result};
+use smallvec::SmallVec;
 
 use super::lines_gpu::{ITERATIONS, fresh, memory, run as launch, start};
-use super::max_pool::{MaxPool, Windows};
-use crate::gpu::Grid;
+use super::matmul_gpu::{OWN_BINDINGS, finished};
+use super::max_pool::{MaxPool, MaxPoolGrad, Windows};
+use crate::expr::{Emitted, Plan, emit_finish, library};
+use crate::gpu::{Grid, Kernel, Launch, composed, launch as launch_kernel};
 use tiles::Tiles;
+
+/// Invocations of a workgroup of the gradient.
+const WORKGROUP: u32 = 64;
 
 /// The maxima and their positions for a dense array.
 ///
@@ -34,31 +40,83 @@ pub(super) fn run(gpu: &Arc<Gpu>, pool: &MaxPool, x: &Array) -> Result<(Array, A
     Ok((values, indices))
 }
 
-/// The gradient from dense operands.
+/// The gradient from dense operands; `finish` is applied to each element.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn run_grad(
-    gpu: &Arc<Gpu>,
-    pool: &MaxPool,
-    g: &Array,
-    indices: &Array,
-) -> Result<Array> {
+pub(super) fn run_grad(gpu: &Arc<Gpu>, op: &MaxPoolGrad, finish: Option<&Plan>) -> Result<Array> {
+    let MaxPoolGrad { pool, g, indices } = op;
     // An element lies in no more windows than there are elements in one, and no more than there
     // are.
     must_be_small(gpu, pool, overlapping(pool))?;
-    let out = fresh(gpu, pool.input_shape(), g.dtype())?;
-    let total = pool.input_shape().numel();
-    let op = pool.op();
-    let buffers = [memory(op, g)?, memory(op, indices)?, memory(op, &out)?];
-    if let Some(tiles) = Tiles::of(pool) {
-        tiles.run_grad(gpu, [g, indices, &out], &buffers)?;
-        return Ok(out);
+    let how = match Tiles::of(pool) {
+        Some(tiles) => tiles.gradient(gpu, g, indices),
+        None => Gradient::of_windows(pool, g, indices),
+    };
+    let operands = [memory(pool.op(), g)?, memory(pool.op(), indices)?];
+    finished(gpu, pool.input_shape(), 1, finish, |follow, out| {
+        let [g, indices] = operands;
+        how.launch(gpu, follow, &[g, indices, memory(pool.op(), out)?])
+    })
+}
+
+/// A kernel of the gradient.
+struct Gradient {
+    name: &'static str,
+    tune: SmallVec<[(&'static str, u32); 3]>,
+    /// Text of the hole `store`, if it has one; devices and constants determine it.
+    store: Option<&'static str>,
+    params: Vec<u32>,
+    threads: u64,
+}
+
+impl Gradient {
+    /// Of any windows.
+    fn of_windows(pool: &MaxPool, g: &Array, indices: &Array) -> Self {
+        let total = pool.input_shape().numel();
+        let mut params = vec![total as u32, start(g), start(indices)];
+        params.extend(geometry(pool));
+        let tune = SmallVec::from_slice(&tune(pool));
+        Gradient { name: "max_pool_grad", tune, store: None, params, threads: total as u64 }
     }
-    let mut params = vec![total as u32, start(g), start(indices)];
-    params.extend(geometry(pool));
-    launch(gpu, "max_pool_grad", &tune(pool), &buffers, &params, Grid::Threads(total as u64))?;
-    Ok(out)
+
+    /// Records it with what follows; `own` are the buffers of the operands and the result.
+    fn launch(
+        &self,
+        gpu: &Arc<Gpu>,
+        (finish, parts): (Option<&Plan>, &Emitted),
+        own: &[&Arc<GpuBuffer>; OWN_BINDINGS],
+    ) -> Result<()> {
+        let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(self.name.as_bytes());
+        key.extend(self.tune.iter().map(|&(_, value)| value as u8));
+        key.extend_from_slice(&parts.key);
+        let mut buffers: SmallVec<[&Arc<GpuBuffer>; 8]> = SmallVec::from_slice(own);
+        buffers.extend(&parts.buffers);
+        let mut access: SmallVec<[Access; 8]> =
+            SmallVec::from_slice(&[Access::Read, Access::Read, Access::ReadWrite]);
+        access.extend_from_slice(&parts.access);
+        let params: SmallVec<[u32; 40]> = self.params.iter().chain(&parts.words).copied().collect();
+        let text = || {
+            let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
+            let functions = library(&parts.functions) + &parts.functions;
+            let mut holes: SmallVec<[(&str, &str); 4]> = SmallVec::from_slice(&[
+                ("bindings", parts.bindings.as_str()),
+                ("params", parts.fields.as_str()),
+                ("functions", functions.as_str()),
+            ]);
+            holes.extend(self.store.map(|text| ("store", text)));
+            composed(self.name, &self.tune, &holes)
+        };
+        let kernel = Kernel::Generated {
+            key: &key,
+            name: self.name,
+            access: &access,
+            workgroup: [WORKGROUP, 1, 1],
+            text: &text,
+        };
+        let grid = Grid::Threads(self.threads);
+        launch_kernel(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
+    }
 }
 
 /// How many windows an element lies in at most.
@@ -127,6 +185,7 @@ mod tests {
     use super::super::max_pool::tests::pools;
     use crate::ops::lines::checks::{Dice, array, bits, scrambled};
     use crate::ops::lines_gpu::checks::gpu;
+    use crate::table::Binary;
     use crate::{MaxPool, Sliding, Value, max_pool, max_pool_grad};
 
     /// Values and positions, and the gradient, of `x` and `g` on a device.
@@ -191,6 +250,52 @@ mod tests {
                 };
                 assert_eq!(on(device), on(&Device::cpu()), "{pool:?}, {begin}");
             }
+        }
+    }
+
+    /// `dx · h + 1`, of two dimensions in place of the planes', in one launch.
+    #[test]
+    fn what_follows_a_gradient_is_part_of_its_kernel() {
+        if gpu().is_none() {
+            return;
+        }
+        // Nobody else launches here.
+        let alone = Gpu::open(&GpuOptions::default()).expect("the same adapter");
+        let device = Device::from_gpu(alone);
+        let mut dice = Dice(3);
+        for (kernel_size, stride) in [(2, 2), (3, 3), (3, 2)] {
+            let shape = Shape::from([2, 3, 12, 6]);
+            let window = Sliding { kernel_size, stride, ..Sliding::default() };
+            let pool = MaxPool::sliding("test", &shape, &[window; 2]).expect("windows fit");
+            let (data, h) = (dice.floats(shape.numel(), false), dice.floats(shape.numel(), false));
+            let g = dice.floats(pool.output_shape().numel(), false);
+            let followed = |device: &Device| {
+                let sent =
+                    |data: &[f32], shape: &Shape| array(data, shape).to(device).expect("uploads");
+                let (_, at) = max_pool(&sent(&data, &shape), &pool).expect("computes");
+                let (g, h) = (sent(&g, pool.output_shape()), sent(&h, &[6, 72].into()));
+                let gpu = device.as_gpu();
+                let dispatches = || {
+                    gpu.map(|gpu| {
+                        gpu.flush().expect("recorded");
+                        gpu.stats().dispatches
+                    })
+                };
+                let before = dispatches();
+                let dx = max_pool_grad(&g, &at, &pool).expect("computes");
+                let flat = dx.reshape(&[6, 72]).expect("as many");
+                drop(dx);
+                let one = Value::constant(1.0, [6, 72], g.dtype(), device);
+                let product = Value::binary(Binary::mul, &flat, &h).expect("computes");
+                drop(flat);
+                let sum = Value::binary(Binary::add, &product, &one).expect("computes");
+                drop(product);
+                let bits = bits(&sum.array().expect("computes").into());
+                (bits, before.zip(dispatches()).map(|(before, after)| after - before))
+            };
+            let (far, dispatches) = followed(&device);
+            assert_eq!(far, followed(&Device::cpu()).0, "{kernel_size} by {stride}");
+            assert_eq!(dispatches, Some(1), "{kernel_size} by {stride}");
         }
     }
 }

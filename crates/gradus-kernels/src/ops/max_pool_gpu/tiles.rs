@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use gradus_tensor::gpu::{Gpu, GpuBuffer};
 use gradus_tensor::{Array, Result};
+use smallvec::SmallVec;
 
 use super::super::lines_gpu::start;
 use super::super::max_pool::{MaxPool, Windows};
+use super::Gradient;
 use crate::gpu::{Grid, Kernel, Launch, launch};
 
 /// Windows side by side, with neither padding nor gaps nor a rest.
@@ -45,53 +47,50 @@ impl<'a> Tiles<'a> {
     /// # Errors
     /// What compiling and recording can report.
     pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
-        let step = self.step(gpu, x);
-        let hole = ("load", step.load());
-        self.launch(gpu, ("max_pool_tiles", step, hole), [start(x), 0], buffers)
+        let step = self.step(gpu, start(x));
+        let total = self.pool.output_shape().numel();
+        let kernel = Kernel::File {
+            name: "max_pool_tiles",
+            tune: &self.tune(step),
+            holes: &[("load", step.load())],
+            extra: 0,
+        };
+        let params = &self.params([start(x), 0]);
+        launch(gpu, &Launch { kernel, buffers, params, grid: Grid::Threads(total as u64) })
     }
 
-    /// Records the kernel of the gradient; `buffers` are those of `g`, `indices` and the result.
-    ///
-    /// # Errors
-    /// As [`Tiles::run`].
-    pub(super) fn run_grad(
-        &self,
-        gpu: &Arc<Gpu>,
-        [g, indices, out]: [&Array; 3],
-        buffers: &[&Arc<GpuBuffer>],
-    ) -> Result<()> {
-        let step = self.step(gpu, out);
-        let hole = ("store", step.store());
-        let starts = [start(g), start(indices)];
-        self.launch(gpu, ("max_pool_grad_tiles", step, hole), starts, buffers)
+    /// The kernel of the gradient.
+    pub(super) fn gradient(&self, gpu: &Gpu, g: &Array, indices: &Array) -> Gradient {
+        let step = self.step(gpu, 0);
+        Gradient {
+            name: "max_pool_grad_tiles",
+            tune: SmallVec::from_slice(&self.tune(step)),
+            store: Some(step.store()),
+            params: self.params([start(g), start(indices)]),
+            threads: self.pool.output_shape().numel() as u64,
+        }
     }
 
-    /// How neighbours of an array that is pooled can be moved.
-    fn step(&self, gpu: &Gpu, array: &Array) -> Step {
-        match self.sizes[2].is_multiple_of(2) && start(array).is_multiple_of(2) {
+    /// How neighbours of an array that is pooled and starts at an element can be moved.
+    fn step(&self, gpu: &Gpu, start: u32) -> Step {
+        match self.sizes[2].is_multiple_of(2) && start.is_multiple_of(2) {
             false => Step::One,
             true if gpu.profile().words => Step::Word,
             true => Step::Pair,
         }
     }
 
-    fn launch(
-        &self,
-        gpu: &Arc<Gpu>,
-        (name, step, hole): (&'static str, Step, (&'static str, &str)),
-        starts: [u32; 2],
-        buffers: &[&Arc<GpuBuffer>],
-    ) -> Result<()> {
+    fn tune(&self, step: Step) -> [(&'static str, u32); 2] {
         let [input, windows] = [self.pool.input, self.pool.output];
-        let dims = 3 - (0..2).find(|&d| (input[d], windows[d]) != (1, 1)).unwrap_or(2);
-        let total = self.pool.output_shape().numel();
-        let mut params = vec![total as u32];
+        let outer = (0..2).find(|&d| (input[d], windows[d]) != (1, 1));
+        [("DIMS", 3 - outer.unwrap_or(2) as u32), ("STEP", step.elements())]
+    }
+
+    fn params(&self, starts: [u32; 2]) -> Vec<u32> {
+        let mut params = vec![self.pool.output_shape().numel() as u32];
         params.extend(starts);
-        params.extend(windows.into_iter().chain(self.sizes).map(|size| size as u32));
-        let tune = &[("DIMS", dims as u32), ("STEP", step.elements())];
-        let kernel = Kernel::File { name, tune, holes: &[hole], extra: 0 };
-        let grid = Grid::Threads(total as u64);
-        launch(gpu, &Launch { kernel, buffers, params: &params, grid })
+        params.extend(self.pool.output.into_iter().chain(self.sizes).map(|size| size as u32));
+        params
     }
 }
 
@@ -133,18 +132,21 @@ impl Step {
     fn store(self) -> &'static str {
         match self {
             Step::One => {
-                "@group(0) @binding(2) var<storage, read_write> out: array<f32>;\n\
-                 fn store(at: u32, values: vec2<f32>) {\n    out[at] = values.x;\n}"
+                "@group(0) @binding(2) var<storage, read_write> out: array<Out>;\n\
+                 fn store(at: u32, values: vec2<f32>) {\n    \
+                 out[at] = finish(values.x, at);\n}"
             }
             Step::Pair => {
-                "@group(0) @binding(2) var<storage, read_write> out: array<vec2<f32>>;\n\
-                 fn store(at: u32, values: vec2<f32>) {\n    out[at / 2u] = values;\n}"
+                "@group(0) @binding(2) var<storage, read_write> out: array<vec2<Out>>;\n\
+                 fn store(at: u32, values: vec2<f32>) {\n    out[at / 2u] = \
+                 vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));\n}"
             }
             Step::Word => {
                 "@group(0) @binding(2) var<storage, read_write> out: array<u64>;\n\
                  fn store(at: u32, values: vec2<f32>) {\n    \
-                 let bits = bitcast<vec2<u32>>(values);\n    \
-                 out[at / 2u] = u64(bits.x) | (u64(bits.y) << 32u);\n}"
+                 let low = bitcast<u32>(finish(values.x, at));\n    \
+                 let high = bitcast<u32>(finish(values.y, at + 1u));\n    \
+                 out[at / 2u] = u64(low) | (u64(high) << 32u);\n}"
             }
         }
     }
