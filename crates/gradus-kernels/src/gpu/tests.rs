@@ -116,21 +116,23 @@ fn generated_text_is_built_once_per_key_and_takes_long_parameter_blocks() {
 #[test]
 fn quotients_are_those_of_integers() {
     let Some(gpu) = open(&GpuOptions::default()) else { return };
-    const MOST: u32 = i32::MAX as u32;
+    const HALF: u32 = i32::MAX as u32;
     let mut divisors: Vec<u32> = (1..=300).collect();
     for power in 3..31 {
         divisors.extend([-1, 0, 1].map(|d| (1u32 << power).saturating_add_signed(d)));
     }
-    divisors.extend([784, 3136, 50_176, 16_777_213, 1_431_655_765, MOST - 1, MOST]);
+    divisors.extend([784, 3136, 50_176, 16_777_213, 1_431_655_765, HALF - 1, HALF]);
     let mut pairs = Vec::new();
     let mut random = 1u64;
     for &d in &divisors {
+        let most = if d <= 1 << 29 { u32::MAX } else { HALF };
         for step in 0..200 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let any = (random >> 33) as u32 >> (step % 31);
+            let any = (random >> 32) as u32 >> (step % 32);
             let multiple = any / d * d;
-            let near = [multiple.saturating_sub(1), multiple, multiple + 1, any, MOST - any % d];
-            pairs.extend(near.into_iter().filter(|&x| x <= MOST).map(|x| [x, d]));
+            let behind = multiple.saturating_add(1);
+            let near = [multiple.saturating_sub(1), multiple, behind, any, most - any % d];
+            pairs.extend(near.into_iter().filter(|&x| x <= most).map(|x| [x, d]));
         }
     }
     let x = gpu.upload_bytes(bytemuck::cast_slice(&pairs)).expect("memory");

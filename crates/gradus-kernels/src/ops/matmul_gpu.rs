@@ -245,18 +245,24 @@ fn product_text(
     (parts, width): (&Emitted, Width),
 ) -> String {
     let mut functions = library(&parts.functions) + &parts.functions;
+    let direct = |tile: direct::Tile| {
+        let tune = [("TM", tile.rows), ("TN", tile.columns)];
+        let found = walk.map(Walk::direct_functions).unwrap_or_default();
+        ("matmul_direct", SmallVec::from_slice(&tune), direct::holes(&tile, &found))
+    };
     let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
-        Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
-            functions += &walk.map(Walk::direct_functions).unwrap_or_default();
-            let tile = direct_tile(variant, [a, b], walk.is_some());
-            let pairs = matches!(tile.b, Columns::Strides(load) if load.vector);
-            let own = vec![
-                ("product", direct::product(&tile)),
-                ("load_a", direct::load('a', 0, tile.a.vector)),
-                ("load_b", direct::load('b', 1, pairs)),
-            ];
-            let tune = [("TM", tile.rows), ("TN", tile.columns)];
-            ("matmul_direct", SmallVec::from_slice(&tune), own)
+        Variant::Direct { rows, columns, shuffle } => {
+            let [a, b] = [a, b].map(|load| Load { vector: false, ..load });
+            let b = if walk.is_some() { Columns::Walk } else { Columns::Strides(b) };
+            direct(direct::Tile { rows, columns, terms: 1, shuffle, a, b })
+        }
+        Variant::Pairs { rows, columns, terms } => {
+            let b = Columns::Strides(b);
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b })
+        }
+        Variant::Runs { rows, columns, run } => {
+            let (terms, b) = (run.terms, Columns::Runs(run));
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b })
         }
         Variant::Vector { along_k } => {
             let load = text::vector_load(width);
@@ -306,27 +312,6 @@ fn product_text(
     holes.extend(walk.and_then(Walk::column).map(|text| ("column", text)));
     holes.extend(own.iter().map(|(hole, text)| (*hole, text.as_str())));
     composed(name, &tune, &holes)
-}
-
-/// The tile of a variant of the direct kernel.
-fn direct_tile(variant: Variant, [a, b]: [Load; 2], walked: bool) -> direct::Tile {
-    let single = |load: Load| Load { vector: false, ..load };
-    let tile = |rows, columns| {
-        let b = if walked { Columns::Walk } else { Columns::Strides(single(b)) };
-        direct::Tile { rows, columns, terms: 1, shuffle: true, a: single(a), b }
-    };
-    match variant {
-        Variant::Direct { rows, columns, shuffle } => {
-            direct::Tile { shuffle, ..tile(rows, columns) }
-        }
-        Variant::Pairs { rows, columns, terms } => {
-            direct::Tile { terms, a, b: Columns::Strides(b), ..tile(rows, columns) }
-        }
-        Variant::Runs { rows, columns, run } => {
-            direct::Tile { terms: run.terms, a, b: Columns::Runs(run), ..tile(rows, columns) }
-        }
-        Variant::Vector { .. } | Variant::Tiled(_) | Variant::Skinny { .. } => tile(1, 1),
-    }
 }
 
 /// Adds the copies of a result, in order, and applies the epilogue.

@@ -36,8 +36,18 @@ pub(super) struct Tile {
     pub(super) b: Columns,
 }
 
+/// The holes of `matmul_direct.wgsl`; `found` are functions that find elements of b.
+pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
+    let b_in_pairs = matches!(tile.b, Columns::Strides(load) if load.vector);
+    vec![
+        ("product", product(tile)),
+        ("load_a", load('a', 0, tile.a.vector)),
+        ("load_b", load('b', 1, b_in_pairs) + "\n" + found),
+    ]
+}
+
 /// Hole `product`.
-pub(super) fn product(tile: &Tile) -> String {
+fn product(tile: &Tile) -> String {
     let mut out = Lines::at_depth(1);
     let Tile { rows, columns, terms, .. } = *tile;
     let walked = !matches!(tile.b, Columns::Strides(_));
@@ -78,7 +88,7 @@ pub(super) fn product(tile: &Tile) -> String {
 }
 
 /// Hole `load_a` or `load_b`, of single elements or pairs.
-pub(super) fn load(name: char, binding: u32, pair: bool) -> String {
+fn load(name: char, binding: u32, pair: bool) -> String {
     let (element, result, body) = match pair {
         true => (
             "u64",
@@ -285,9 +295,9 @@ mod tests {
         let single = Load { along_k: false, vector: false };
         let b = Columns::Strides(single);
         let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle: false, a: single, b };
-        for part in [product(&tile), load('a', 0, false), load('b', 1, false)] {
+        for (_, part) in holes(&tile, "") {
             let file = composed("matmul_direct", &[], &[]);
-            assert!(file.contains(&part), "matmul_direct lacks\n{part}");
+            assert!(file.contains(part.trim_end()), "matmul_direct lacks\n{part}");
         }
     }
 }

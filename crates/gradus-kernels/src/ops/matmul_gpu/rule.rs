@@ -14,7 +14,8 @@ pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
 /// Multiplications from which on the direct kernel's large tiles pay for their longer
 /// compilation: 32 x 3 results a lane, and 32 x 4, whose inner loop is a third longer.
 const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
-/// Rows of a tile from which on runs pay for their longer compilation.
+/// Rows of a tile from which on pairs and, for large products, runs pay for their longer
+/// compilation.
 const LARGE_ROWS: u32 = 16;
 /// Most columns or terms of a run that are not divided.
 const MOST_TOGETHER: u32 = 7;
@@ -165,8 +166,9 @@ impl Variant {
         let Variant::Direct { mut rows, shuffle: true, .. } = self else { return self };
         let Some(run) = Run::of(walk) else { return self };
         let groups = g.n.div_ceil((run.columns * LANES) as usize);
-        let narrow = g.n < LANES as usize;
-        if rows < LARGE_ROWS || narrow || !chunk.is_multiple_of(run.terms as usize) {
+        let large = batches(g) * g.m * g.n * g.k >= DIRECT_LARGE[0];
+        let pays = rows > LARGE_ROWS || (rows == LARGE_ROWS && large);
+        if !pays || g.n < LANES as usize || !chunk.is_multiple_of(run.terms as usize) {
             return self;
         }
         if g.m > rows as usize {
