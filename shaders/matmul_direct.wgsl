@@ -70,7 +70,7 @@ fn main(
         var t2_0 = x2_0;
         var t3_0 = x3_0;
         let some = min(4u, rows - q);
-        for (var j = 0u; j < TN; j = j + 1u) {
+        for (var j = 0u; j < 1u; j = j + 1u) {
             var s0 = t0_0;
             var s1 = t1_0;
             var s2 = t2_0;

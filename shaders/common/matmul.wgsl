@@ -46,8 +46,6 @@ fn finish(acc: f32, i: u32) -> Out {
 }
 // @end
 
-@group(0) @binding(2) var<storage, read_write> out: array<Out>;
-
 // Tile rows whose workgroups run together, so that they find each other's operands in the cache.
 const BAND: u32 = 8u;
 
@@ -101,9 +99,13 @@ fn place_of_column(col: u32) -> u32 {
 // @end
 
 // Stores one element of a part's tile if it lies inside the result.
+// @hole put
+@group(0) @binding(2) var<storage, read_write> out: array<Out>;
+
 fn put(part: Part, row: u32, col: u32, acc: f32) {
     if (row < p.m && col < p.n) {
         let at = part.c + row * p.c_row + place_of_column(col);
         out[at] = finish(acc, at);
     }
 }
+// @end

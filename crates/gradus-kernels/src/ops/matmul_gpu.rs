@@ -133,7 +133,11 @@ pub(super) fn product(
         key.extend(walk.key());
     }
     let (variant, loads) = loading(how, g, walk, firsts, gpu.profile());
+    // Even columns and their neighbours lie side by side, at even places.
+    let even_out = gpu.profile().words && c[1] == 1 && [c[0], g.n].iter().all(|n| n % 2 == 0);
+    let even_out = even_out && walk.is_none_or(|walk| walk.scatter.is_none());
     key.extend(variant_key(variant, loads));
+    key.push(u8::from(even_out));
     key.extend_from_slice(&parts.key);
     words.extend_from_slice(&parts.words);
     let params = params(g, (how.chunk, splits), firsts, c, &words);
@@ -145,7 +149,7 @@ pub(super) fn product(
     access.extend_from_slice(&parts.access);
     let text = || {
         let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-        product_text(variant, loads, walk, (&parts, Width::four(gpu.profile())))
+        product_text(variant, loads, walk, (&parts, Width::four(gpu.profile()), even_out))
     };
     let (name, size) = match variant {
         Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
@@ -242,7 +246,7 @@ fn product_text(
     variant: Variant,
     [a, b]: [Load; 2],
     walk: Option<&Walk>,
-    (parts, width): (&Emitted, Width),
+    (parts, width, even_out): (&Emitted, Width, bool),
 ) -> String {
     let mut functions = library(&parts.functions) + &parts.functions;
     let direct = |tile: direct::Tile| {
@@ -254,15 +258,15 @@ fn product_text(
         Variant::Direct { rows, columns, shuffle } => {
             let [a, b] = [a, b].map(|load| Load { vector: false, ..load });
             let b = if walk.is_some() { Columns::Walk } else { Columns::Strides(b) };
-            direct(direct::Tile { rows, columns, terms: 1, shuffle, a, b })
+            direct(direct::Tile { rows, columns, terms: 1, shuffle, a, b, even_out })
         }
         Variant::Pairs { rows, columns, terms } => {
             let b = Columns::Strides(b);
-            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b })
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, even_out })
         }
         Variant::Runs { rows, columns, run } => {
             let (terms, b) = (run.terms, Columns::Runs(run));
-            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b })
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, even_out })
         }
         Variant::Vector { along_k } => {
             let load = text::vector_load(width);

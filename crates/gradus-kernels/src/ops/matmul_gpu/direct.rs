@@ -34,17 +34,36 @@ pub(super) struct Tile {
     pub(super) shuffle: bool,
     pub(super) a: Load,
     pub(super) b: Columns,
+    /// Whether neighbours of an even column can be stored with it.
+    pub(super) even_out: bool,
 }
 
 /// The holes of `matmul_direct.wgsl`; `found` are functions that find elements of b.
 pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
     let b_in_pairs = matches!(tile.b, Columns::Strides(load) if load.vector);
-    vec![
+    let mut holes = vec![
         ("product", product(tile)),
         ("load_a", load('a', 0, tile.a.vector)),
         ("load_b", load('b', 1, b_in_pairs) + "\n" + found),
-    ]
+    ];
+    if tile.stores_pairs() {
+        holes.push(("put", PUT_PAIR.into()));
+    }
+    holes
 }
+
+/// Hole `put` of `common/matmul.wgsl` for pairs of columns.
+const PUT_PAIR: &str = "\
+@group(0) @binding(2) var<storage, read_write> out: array<u64>;
+
+fn put(part: Part, row: u32, col: u32, acc: vec2<f32>) {
+    if (row < p.m && col < p.n) {
+        let at = part.c + row * p.c_row + place_of_column(col);
+        let low = bitcast<u32>(finish(acc.x, at));
+        let high = bitcast<u32>(finish(acc.y, at + 1u));
+        out[at / 2u] = u64(low) | (u64(high) << 32u);
+    }
+}";
 
 /// Hole `product`.
 fn product(tile: &Tile) -> String {
@@ -239,27 +258,40 @@ impl Tile {
         }
     }
 
-    /// Loops that store one result at a time. It is selected from all, not indexed: a variable
-    /// index would put the results into memory for good, and written-out stores would repeat
-    /// `finish`.
+    fn stores_pairs(&self) -> bool {
+        self.even_out && self.together().is_multiple_of(2)
+    }
+
+    /// Loops that store one result or pair at a time. It is selected from all, not indexed: a
+    /// variable index would put the results into memory for good, and written-out stores would
+    /// repeat `finish`.
     fn store(&self, out: &mut Lines) {
-        let Tile { rows, columns, .. } = *self;
+        let Tile { rows, .. } = *self;
         let block = rows.min(BLOCK);
-        let column = match self.together() {
-            1 => "part.col + j * LANES + lane".to_owned(),
-            t => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
+        let pairs = self.stores_pairs();
+        let columns = if pairs { self.columns / 2 } else { self.columns };
+        let value = |i: u32, j: u32| match pairs {
+            true => format!("vec2<f32>(x{i}_{}, x{i}_{})", 2 * j, 2 * j + 1),
+            false => format!("x{i}_{j}"),
+        };
+        let column = match (self.together(), pairs) {
+            (1, _) => "part.col + j * LANES + lane".to_owned(),
+            (t, false) => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
+            (t, true) => {
+                let half = t / 2;
+                format!("part.col + (j / {half}u * LANES + lane) * {t}u + j % {half}u * 2u")
+            }
         };
         out.line(format_args!("let rows = min(TM, p.m - top);"));
         out.open(format_args!("for (var q = 0u; q < rows; q = q + {block}u)"));
         for i in 0..block {
             for j in 0..columns {
-                let blocks =
-                    (0..rows / block).map(|q| (q * block, format!("x{}_{j}", q * block + i)));
+                let blocks = (0..rows / block).map(|q| (q * block, value(q * block + i, j)));
                 out.selected(&format!("t{i}_{j}"), blocks, "q");
             }
         }
         out.line(format_args!("let some = min({block}u, rows - q);"));
-        out.open(format_args!("for (var j = 0u; j < TN; j = j + 1u)"));
+        out.open(format_args!("for (var j = 0u; j < {columns}u; j = j + 1u)"));
         for i in 0..block {
             out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
         }
@@ -294,7 +326,8 @@ mod tests {
     fn the_file_holds_what_is_generated() {
         let single = Load { along_k: false, vector: false };
         let b = Columns::Strides(single);
-        let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle: false, a: single, b };
+        let (shuffle, even_out) = (false, false);
+        let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle, a: single, b, even_out };
         for (_, part) in holes(&tile, "") {
             let file = composed("matmul_direct", &[], &[]);
             assert!(file.contains(part.trim_end()), "matmul_direct lacks\n{part}");

@@ -465,6 +465,12 @@ fn what_follows_the_product_is_part_of_it() {
     );
     // Split: the second pass applies it, once.
     check_followed(&gpu, &wide, Choice { chunk: 32, ..chosen }, false);
+    // Results that are stored in pairs.
+    let even = case(37, 42, 50);
+    if gpu.profile().words && gpu.profile().subgroup == Some((LANES, LANES)) {
+        let pairs = Variant::Direct { rows: 16, columns: 2, shuffle: true };
+        check_followed(&gpu, &even, whole(pairs, false, &even), false);
+    }
 }
 
 #[test]
