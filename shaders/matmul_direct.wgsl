@@ -3,9 +3,10 @@
 // loops over invocations there.
 //
 // A workgroup is one vector of the processor. Invocation `lane` computes the columns
-// lane, lane + LANES, … of the workgroup's tile and all its rows. A load costs as much as twenty
-// multiplications, and its code as much to compile, so with subgroups (hole `product`) each lane
-// loads another row of a and the lanes pass them around; without, as below, every lane loads all.
+// lane, lane + LANES, … of the workgroup's tile, or as many groups of neighbours, and all its rows.
+// A load costs as much as twenty multiplications, and its code as much to compile, so with
+// subgroups (hole `product`) each lane loads another row of a and the lanes pass them around, and
+// neighbours come in pairs; without, as below, every lane loads all.
 // @include common/matmul.wgsl
 
 const LANES: u32 = 8u;

@@ -138,7 +138,8 @@ fn cast_text(a: &str, from: DType, to: DType) -> String {
 /// calls, as whole files; most kernels call none and are compiled faster without.
 pub(crate) fn library(text: &str) -> String {
     let mut out = String::new();
-    for (file, calls) in [("random", ["random_unit("; 2]), ("words", ["four_of(", "two_of("])] {
+    let words: &[&str] = &["pair_of(", "word_of(", "four_of(", "two_of("];
+    for (file, calls) in [("random", &["random_unit("][..]), ("words", words)] {
         if calls.iter().any(|call| text.contains(call)) {
             out.push_str(crate::gpu::common(file).unwrap_or_default());
         }

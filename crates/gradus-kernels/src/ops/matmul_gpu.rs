@@ -248,7 +248,6 @@ fn product_text(
     walk: Option<&Walk>,
     (parts, width, even_out): (&Emitted, Width, bool),
 ) -> String {
-    let mut functions = library(&parts.functions) + &parts.functions;
     let direct = |tile: direct::Tile| {
         let tune = [("TM", tile.rows), ("TN", tile.columns)];
         let found = walk.map(Walk::direct_functions).unwrap_or_default();
@@ -270,7 +269,6 @@ fn product_text(
         }
         Variant::Vector { along_k } => {
             let load = text::vector_load(width);
-            functions += &library(&load);
             let own = vec![("product", text::vector_product(along_k)), ("load_b", load)];
             let columns = variant.tile()[1] as u32 / LANES;
             ("matmul_vector", SmallVec::from_slice(&[("COLUMNS", columns)]), own)
@@ -307,6 +305,8 @@ fn product_text(
             ("matmul_skinny", SmallVec::from_slice(&tune), Vec::new())
         }
     };
+    let texts = own.iter().map(|(_, text)| text.as_str()).chain([parts.functions.as_str()]);
+    let functions = library(&texts.collect::<String>()) + &parts.functions;
     let fields = walk.map(|_| Walk::fields()).unwrap_or_default() + &parts.fields;
     let mut holes: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(&[
         ("bindings", parts.bindings.as_str()),

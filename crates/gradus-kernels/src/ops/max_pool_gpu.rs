@@ -15,7 +15,7 @@ use crate::expr::{Emitted, Plan, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch as launch_kernel};
 use tiles::Tiles;
 
-/// Invocations of a workgroup of the gradient.
+/// Invocations of a workgroup.
 const WORKGROUP: u32 = 64;
 
 /// The maxima and their positions for a dense array.
@@ -98,7 +98,8 @@ impl Gradient {
         let params: SmallVec<[u32; 40]> = self.params.iter().chain(&parts.words).copied().collect();
         let text = || {
             let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-            let functions = library(&parts.functions) + &parts.functions;
+            let calls = parts.functions.clone() + self.store.unwrap_or_default();
+            let functions = library(&calls) + &parts.functions;
             let mut holes: SmallVec<[(&str, &str); 4]> = SmallVec::from_slice(&[
                 ("bindings", parts.bindings.as_str()),
                 ("params", parts.fields.as_str()),
@@ -148,17 +149,18 @@ fn must_be_small(gpu: &Gpu, pool: &MaxPool, passes: usize) -> Result<()> {
     Ok(())
 }
 
-fn tune(pool: &MaxPool) -> [(&'static str, u32); 3] {
+/// Dimensions without those of one element and one window in front.
+fn dims(pool: &MaxPool) -> u32 {
     let outer = (0..2).find(|&d| (pool.input[d], pool.output[d]) != (1, 1));
+    3 - outer.unwrap_or(2) as u32
+}
+
+fn tune(pool: &MaxPool) -> [(&'static str, u32); 3] {
     let (adaptive, dilated) = match &pool.windows {
         Windows::Sliding(all) => (false, all.iter().any(|window| window.dilation > 1)),
         Windows::Adaptive => (true, false),
     };
-    [
-        ("ADAPTIVE", u32::from(adaptive)),
-        ("DIMS", 3 - outer.unwrap_or(2) as u32),
-        ("DILATED", u32::from(dilated)),
-    ]
+    [("ADAPTIVE", u32::from(adaptive)), ("DIMS", dims(pool)), ("DILATED", u32::from(dilated))]
 }
 
 /// The sizes of planes and windows, as both shaders read them.

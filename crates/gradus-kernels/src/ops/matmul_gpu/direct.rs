@@ -59,9 +59,8 @@ const PUT_PAIR: &str = "\
 fn put(part: Part, row: u32, col: u32, acc: vec2<f32>) {
     if (row < p.m && col < p.n) {
         let at = part.c + row * p.c_row + place_of_column(col);
-        let low = bitcast<u32>(finish(acc.x, at));
-        let high = bitcast<u32>(finish(acc.y, at + 1u));
-        out[at / 2u] = u64(low) | (u64(high) << 32u);
+        let pair = vec2<Out>(finish(acc.x, at), finish(acc.y, at + 1u));
+        out[at / 2u] = word_of(bitcast<vec2<u32>>(pair));
     }
 }";
 
@@ -69,8 +68,7 @@ fn put(part: Part, row: u32, col: u32, acc: vec2<f32>) {
 fn product(tile: &Tile) -> String {
     let mut out = Lines::at_depth(1);
     let Tile { rows, columns, terms, .. } = *tile;
-    let walked = !matches!(tile.b, Columns::Strides(_));
-    if walked {
+    if tile.is_walked() {
         out.line(format_args!("let w = walk();"));
         out.line(format_args!("var term = terms_at(w, part.begin);"));
         out.line(format_args!("let step = terms_at(w, {terms}u);"));
@@ -98,7 +96,7 @@ fn product(tile: &Tile) -> String {
             }
         }
     }
-    if walked {
+    if tile.is_walked() {
         out.line(format_args!("term = terms_after(w, term, step);"));
     }
     out.close();
@@ -109,14 +107,9 @@ fn product(tile: &Tile) -> String {
 /// Hole `load_a` or `load_b`, of single elements or pairs.
 fn load(name: char, binding: u32, pair: bool) -> String {
     let (element, result, body) = match pair {
-        true => (
-            "u64",
-            "vec2<f32>",
-            format!(
-                "let word = {name}[at / 2u];\n    \
-                 return bitcast<vec2<f32>>(vec2<u32>(u32(word), u32(word >> 32u)));"
-            ),
-        ),
+        true => {
+            ("u64", "vec2<f32>", format!("return bitcast<vec2<f32>>(pair_of({name}[at / 2u]));"))
+        }
         false => ("f32", "f32", format!("return {name}[at];")),
     };
     format!(
@@ -179,19 +172,16 @@ impl Tile {
 
     /// Element of row `i` and term `t`.
     fn factor_a(&self, i: u32, t: u32) -> String {
-        let (from, lane, value) = match () {
+        let (from, lane) = (i / LANES, i % LANES);
+        let (value, lane) = match () {
             () if !self.shuffle => return format!("s{i}_{t}"),
             () if self.a_rows_in_pairs() => {
-                let from = i / (2 * LANES);
-                (from, i % (2 * LANES) / 2, half(&format!("s{from}_{t}"), i))
+                let (from, lane) = (i / (2 * LANES), i % (2 * LANES) / 2);
+                (half(&format!("s{from}_{t}"), i), lane)
             }
-            () if self.a_terms_in_pairs() => {
-                let from = i / LANES;
-                (from, i % LANES, half(&format!("s{from}_{}", t / 2 * 2), t))
-            }
-            () => (i / LANES, i % LANES, format!("s{}_{t}", i / LANES)),
+            () if self.a_terms_in_pairs() => (half(&format!("s{from}_{}", t / 2 * 2), t), lane),
+            () => (format!("s{from}_{t}"), lane),
         };
-        debug_assert!(from < self.row_loads());
         format!("subgroupShuffle({value}, {lane}u)")
     }
 

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use gradus_tensor::gpu::{Gpu, GpuBuffer};
+use gradus_tensor::gpu::{Access, Gpu, GpuBuffer};
 use gradus_tensor::{Array, Result};
 use smallvec::SmallVec;
 
 use super::super::lines_gpu::start;
 use super::super::max_pool::{MaxPool, Windows};
-use super::Gradient;
-use crate::gpu::{Grid, Kernel, Launch, launch};
+use super::{Gradient, WORKGROUP, dims};
+use crate::expr::library;
+use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
 /// Windows side by side, with neither padding nor gaps nor a rest.
 pub(super) struct Tiles<'a> {
@@ -49,11 +50,18 @@ impl<'a> Tiles<'a> {
     pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
         let step = self.step(gpu, start(x));
         let total = self.pool.output_shape().numel();
-        let kernel = Kernel::File {
-            name: "max_pool_tiles",
-            tune: &self.tune(step),
-            holes: &[("load", step.load())],
-            extra: 0,
+        let (name, tune) = ("max_pool_tiles", self.tune(step));
+        let mut key: SmallVec<[u8; 32]> = SmallVec::from_slice(name.as_bytes());
+        key.extend(tune.iter().map(|&(_, value)| value as u8));
+        let kernel = Kernel::Generated {
+            key: &key,
+            name,
+            access: &[Access::Read, Access::ReadWrite, Access::ReadWrite],
+            workgroup: [WORKGROUP, 1, 1],
+            text: &|| {
+                let load = library(step.load()) + step.load();
+                composed(name, &tune, &[("load", &load)])
+            },
         };
         let params = &self.params([start(x), 0]);
         launch(gpu, &Launch { kernel, buffers, params, grid: Grid::Threads(total as u64) })
@@ -81,9 +89,7 @@ impl<'a> Tiles<'a> {
     }
 
     fn tune(&self, step: Step) -> [(&'static str, u32); 2] {
-        let [input, windows] = [self.pool.input, self.pool.output];
-        let outer = (0..2).find(|&d| (input[d], windows[d]) != (1, 1));
-        [("DIMS", 3 - outer.unwrap_or(2) as u32), ("STEP", step.elements())]
+        [("DIMS", dims(self.pool)), ("STEP", step.elements())]
     }
 
     fn params(&self, starts: [u32; 2]) -> Vec<u32> {
@@ -122,8 +128,7 @@ impl Step {
             }
             Step::Word => {
                 "@group(0) @binding(0) var<storage, read> elements: array<u64>;\n\
-                 fn load(at: u32) -> vec2<u32> {\n    let word = elements[at / 2u];\n    \
-                 return vec2<u32>(u32(word), u32(word >> 32u));\n}"
+                 fn load(at: u32) -> vec2<u32> {\n    return pair_of(elements[at / 2u]);\n}"
             }
         }
     }
@@ -144,9 +149,8 @@ impl Step {
             Step::Word => {
                 "@group(0) @binding(2) var<storage, read_write> out: array<u64>;\n\
                  fn store(at: u32, values: vec2<f32>) {\n    \
-                 let low = bitcast<u32>(finish(values.x, at));\n    \
-                 let high = bitcast<u32>(finish(values.y, at + 1u));\n    \
-                 out[at / 2u] = u64(low) | (u64(high) << 32u);\n}"
+                 let pair = vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));\n    \
+                 out[at / 2u] = word_of(bitcast<vec2<u32>>(pair));\n}"
             }
         }
     }
@@ -156,7 +160,6 @@ impl Step {
 mod tests {
     use super::super::super::sliding::Sliding;
     use super::*;
-    use crate::gpu::composed;
 
     #[test]
     fn windows_tile_where_nothing_is_between_or_beside_them() {
