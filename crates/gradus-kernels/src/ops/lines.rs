@@ -110,11 +110,11 @@ macro_rules! vectorised {
         $vis fn $name<$t: $bound>($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body<$t: $bound>($($arg: $ty),*) $(-> $ret)? $body
-            #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2"))]
+            #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
             unsafe fn fast<$t: $bound>($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
             #[cfg_attr(
                 target_arch = "x86_64",
-                target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw")
+                target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")
             )]
             unsafe fn wide<$t: $bound>($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
             match gradus_cpu::Simd::here() {

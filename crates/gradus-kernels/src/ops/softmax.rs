@@ -115,18 +115,19 @@ vectorised! {
 /// The largest element; NaN is passed over, because the sum of exponentials shows it.
 #[inline(always)]
 pub(super) fn max<T: Real>(x: &[T]) -> T {
-    let mut lanes = [T::NEG_INFINITY; LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = if x > *lane { x } else { *lane };
+    let larger = |a: T, b: T| if a > b { a } else { b };
+    let mut lanes = [[T::NEG_INFINITY; LANES]; 2];
+    let mut pairs = x.chunks_exact(2 * LANES);
+    for pair in &mut pairs {
+        for (lanes, x) in lanes.iter_mut().zip(pair.chunks_exact(LANES)) {
+            for (lane, &x) in lanes.iter_mut().zip(x) {
+                *lane = larger(x, *lane);
+            }
         }
     }
-    let mut top = T::NEG_INFINITY;
-    for &x in lanes.iter().chain(chunks.remainder()) {
-        top = if x > top { x } else { top };
-    }
-    top
+    let mut top = folded(lanes[0], larger);
+    top = larger(folded(lanes[1], larger), top);
+    pairs.remainder().iter().fold(top, |top, &x| larger(x, top))
 }
 
 /// The largest element of each column of a block, as [`max`].
@@ -182,12 +183,18 @@ pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T], next: &[T]) -> T
 
 /// The sum of the lanes.
 #[inline(always)]
-pub(super) fn total<T: Real>(mut lanes: [T; LANES]) -> T {
+pub(super) fn total<T: Real>(lanes: [T; LANES]) -> T {
+    folded(lanes, |a, b| a + b)
+}
+
+/// The lanes as one, by halves.
+#[inline(always)]
+fn folded<T: Real>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     let mut width = LANES;
     while width > 1 {
         width /= 2;
         for i in 0..width {
-            lanes[i] = lanes[i] + lanes[i + width];
+            lanes[i] = combine(lanes[i], lanes[i + width]);
         }
     }
     lanes[0]

@@ -5,6 +5,8 @@
 
 use std::f32::consts::{LN_2, LOG2_E};
 
+use super::fma;
+
 /// Adding 1.5·2²³ leaves the nearest whole number in the low bits of the sum.
 const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts. The first has 15 bits, so its product with any |n| < 512 is exact.
@@ -27,10 +29,10 @@ pub(super) fn scale(p: f32, n: i32) -> f32 {
     p * pow2(half) * pow2(n.wrapping_sub(half))
 }
 
-/// The whole number nearest to t, as float and as integer; |t| < 2²².
+/// The whole number nearest to x·by, as float and as integer; |x·by| < 2²².
 #[inline(always)]
-fn nearest(t: f32) -> (f32, i32) {
-    let shifted = t + ROUNDER;
+fn nearest(x: f32, by: f32) -> (f32, i32) {
+    let shifted = fma(x, by, ROUNDER);
     (shifted - ROUNDER, shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i32)
 }
 
@@ -38,16 +40,16 @@ fn nearest(t: f32) -> (f32, i32) {
 #[inline(always)]
 pub(super) fn expm1_poly(r: f32) -> f32 {
     let z = r * r;
-    let even = (0.001_388_248_6 * z + 0.041_667_204) * z + 0.499_999_97;
-    let odd = 0.008_366_692 * z + 0.166_665_42;
-    z * (odd * r + even) + r
+    let even = fma(fma(0.001_388_248_6, z, 0.041_667_204), z, 0.499_999_97);
+    let odd = fma(0.008_366_692, z, 0.166_665_42);
+    fma(z, fma(odd, r, even), r)
 }
 
 /// exp(r) - 1 and n with x = n·ln 2 + r. NaN goes through r.
 #[inline(always)]
 fn split(x: f32) -> (f32, i32) {
-    let (whole, n) = nearest(x * LOG2_E);
-    let r = (x - whole * LN_2_HI) - whole * LN_2_LO;
+    let (whole, n) = nearest(x, LOG2_E);
+    let r = fma(whole, -LN_2_LO, fma(whole, -LN_2_HI, x));
     (expm1_poly(r), n)
 }
 
@@ -70,7 +72,8 @@ pub fn exp(x: f32) -> f32 {
 pub fn exp_of_nonpositive(x: f32) -> f32 {
     let (p, n) = split(super::max(x, EXP_MIN));
     const UP: i32 = 64;
-    (p + 1.0) * pow2(n.wrapping_add(UP)) * const { pow2(-UP) }
+    let unit = pow2(n.wrapping_add(UP));
+    fma(p, unit, unit) * const { pow2(-UP) }
 }
 
 /// eˣ - 1 for x ≤ 0; below -20 it is -1 in f32.
@@ -84,7 +87,7 @@ pub(super) fn expm1_of_nonpositive(x: f32) -> f32 {
 #[inline(always)]
 pub fn exp2(x: f32) -> f32 {
     // Beyond these the result is zero or infinite already.
-    let (whole, n) = nearest(super::clip(x, -151.0, 129.0));
+    let (whole, n) = nearest(super::clip(x, -151.0, 129.0), 1.0);
     let r = super::clip(x, -151.0, 129.0) - whole;
     scale(expm1_poly(r * LN_2) + 1.0, n)
 }
