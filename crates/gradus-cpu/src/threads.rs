@@ -33,7 +33,8 @@ impl SendPtr {
 
 /// Splits `0..n` into pieces of `piece` and runs `f(start, length)` for each, on several threads
 /// when there is more than one piece. The split depends on `n` and `piece` alone, so results do
-/// not depend on the number of threads.
+/// not depend on the number of threads. Each thread begins with a share of neighbouring pieces:
+/// what walks through memory in one direction is read ahead, and in large pages.
 ///
 /// The calling thread works too and waits for nobody who has not begun: handing a small kernel
 /// over and sleeping until it is done takes longer than the kernel. Threads that have helped stay
@@ -54,12 +55,25 @@ fn pieces(n: usize, piece: usize, f: &(dyn Fn(usize, usize) + Sync)) {
     }
 }
 
-/// Pieces that threads take one after another.
+/// Shares at most; more threads than that begin where others are.
+const SHARES: usize = 16;
+
+/// How many pieces of a share have begun, on a cache line of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Begun(AtomicUsize);
+
+/// Pieces that threads take one after another: first of a share of their own, then what others
+/// have left.
 struct Pieces {
     /// What runs a piece; borrowed from the thread that waits until `done` is `count`.
     run: *const (dyn Fn(usize) + Sync),
     count: usize,
-    next: AtomicUsize,
+    /// Shares that are used; share s holds the pieces from `count·s / shares` on.
+    shares: usize,
+    begun: [Begun; SHARES],
+    /// Threads that work here: the one that calls and those that have come.
+    workers: AtomicUsize,
     done: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -70,11 +84,25 @@ unsafe impl Send for Pieces {}
 unsafe impl Sync for Pieces {}
 
 impl Pieces {
-    /// Runs pieces until none is left to begin.
-    fn work(&self) {
+    fn new(run: *const (dyn Fn(usize) + Sync), count: usize, threads: usize) -> Self {
+        let (workers, done) = (AtomicUsize::new(1), AtomicUsize::new(0));
+        let shares = threads.min(SHARES);
+        let panic = Mutex::new(None);
+        Pieces { run, count, shares, begun: Default::default(), workers, done, panic }
+    }
+
+    /// Runs pieces until none is left to begin, from share `own` on.
+    fn work(&self, own: usize) {
+        for share in (own..).take(self.shares) {
+            self.work_through(share % self.shares);
+        }
+    }
+
+    fn work_through(&self, share: usize) {
+        let [first, end] = [share, share + 1].map(|s| self.count * s / self.shares);
         loop {
-            let i = self.next.fetch_add(1, Ordering::Relaxed);
-            if i >= self.count {
+            let i = first + self.begun[share].0.fetch_add(1, Ordering::Relaxed);
+            if i >= end {
                 return;
             }
             // SAFETY: piece i is not done, so the closure is still borrowed.
@@ -172,7 +200,7 @@ impl Station {
 fn help(first: Arc<Pieces>) {
     let mut next = Some(first);
     while let Some(pieces) = next {
-        pieces.work();
+        pieces.work(pieces.workers.fetch_add(1, Ordering::Relaxed));
         drop(pieces);
         next = STATION.wait();
     }
@@ -183,14 +211,14 @@ fn share(count: usize, helpers: usize, run: &(dyn Fn(usize) + Sync)) {
     let run = unsafe {
         std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(run)
     };
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let pieces = Arc::new(Pieces { run, count, next, done, panic: Mutex::new(None) });
+    let pieces = Arc::new(Pieces::new(run, count, helpers + 1));
     let awake = STATION.post(&pieces, helpers);
     for _ in awake..helpers {
         let pieces = pieces.clone();
         rayon::spawn(move || help(pieces));
     }
-    pieces.work();
+    // Always from the first share, which its cache may hold from the last kernel.
+    pieces.work(0);
     if awake > 0 {
         STATION.withdraw(&pieces);
     }
