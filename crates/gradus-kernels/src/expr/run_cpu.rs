@@ -18,8 +18,10 @@ use super::value::Leaf;
 pub(crate) const TILE: usize = 512;
 /// Bytes of a tile's slot: the widest element.
 const SLOT: usize = TILE * 8;
-/// Work (elements × steps) below which a second thread costs more than it saves.
+/// Work (elements × steps) of a piece; for less than two of them a second thread costs more than it
+/// saves.
 const PIECE_WORK: usize = 1 << 19;
+const MOST_PIECES: usize = 16;
 
 /// A plan resolved for this processor: loops picked, scratch slots assigned.
 pub(crate) struct Executor<P> {
@@ -164,10 +166,10 @@ impl<P: Deref<Target = Plan> + Sync> Executor<P> {
 
     fn run_into(&self, results: &[(SendPtr, usize)]) {
         let n = self.plan.shape.numel();
-        let work = self.plan.steps.len() + self.plan.leaves.len();
-        let piece = (PIECE_WORK / work.max(1)).next_multiple_of(TILE).max(4 * TILE);
-        // Few large pieces beat many small ones once both threads are busy.
-        let piece = piece.max((n / 16).next_multiple_of(TILE));
+        let work = n * (self.plan.steps.len() + self.plan.leaves.len());
+        // Few large pieces, a number of them that threads can share evenly.
+        let pieces = (work / PIECE_WORK).clamp(1, MOST_PIECES).next_power_of_two();
+        let piece = n.div_ceil(pieces).next_multiple_of(TILE);
         for_pieces(n, piece, |start, len| {
             self.with_scratch(|scratch| {
                 let mut tiles = Tiles::new();

@@ -14,7 +14,7 @@ pub(crate) mod define;
 mod unary;
 
 pub use define::{BINARY, Binary, BinaryDef, COMPARE, Compare, CompareDef, UNARY, Unary, UnaryDef};
-pub(crate) use define::{Erased, Loop, compare_fn, tile_loop, versions};
+pub(crate) use define::{Erased, Loop, compare_fn, operand, tile_loop, versions};
 
 /// The functions that a formula may call, by the type it computes with.
 pub(crate) mod prelude {
