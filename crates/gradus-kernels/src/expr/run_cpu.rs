@@ -15,7 +15,7 @@ use super::value::Leaf;
 
 /// Elements of a tile: a handful of f32 tiles fit the first cache, and the cost of a step's call
 /// is small beside its work.
-pub(crate) const TILE: usize = 512;
+pub(crate) const TILE: usize = 1024;
 /// Bytes of a tile's slot: the widest element.
 const SLOT: usize = TILE * 8;
 /// Work (elements × steps) of a piece; for less than two of them a second thread costs more than it
