@@ -76,12 +76,13 @@ fn main(
             var s1 = t1_0;
             var s2 = t2_0;
             var s3 = t3_0;
+            let col = column_at(part.col + j * LANES + lane);
             for (var i = 0u; i < some; i = i + 1u) {
                 var v = s0;
                 v = select(v, s1, i == 1u);
                 v = select(v, s2, i == 2u);
                 v = select(v, s3, i == 3u);
-                put(part, top + q + i, part.col + j * LANES + lane, v);
+                put(part, top + q + i, col, v);
             }
         }
     }

@@ -81,15 +81,16 @@ fn main(
     }
     if (share == 0u) {
         let v = sums[slot];
-        put(part, part.row, col, v.x);
+        let own = column_at(col);
+        put(part, part.row, own, v.x);
         if (TM > 1u) {
-            put(part, part.row + 1u, col, v.y);
+            put(part, part.row + 1u, own, v.y);
         }
         if (TM > 2u) {
-            put(part, part.row + 2u, col, v.z);
+            put(part, part.row + 2u, own, v.z);
         }
         if (TM > 3u) {
-            put(part, part.row + 3u, col, v.w);
+            put(part, part.row + 3u, own, v.w);
         }
     }
 }

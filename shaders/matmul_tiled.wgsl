@@ -79,10 +79,10 @@ fn load_b(at: vec4<u32>, k: vec4<u32>, end: u32) -> vec4<f32> {
 
 // Stores four columns of one row.
 fn put4(part: Part, row: u32, col: u32, step: u32, v: vec4<f32>) {
-    put(part, row, col, v.x);
-    put(part, row, col + step, v.y);
-    put(part, row, col + 2u * step, v.z);
-    put(part, row, col + 3u * step, v.w);
+    put(part, row, column_at(col), v.x);
+    put(part, row, column_at(col + step), v.y);
+    put(part, row, column_at(col + 2u * step), v.z);
+    put(part, row, column_at(col + 3u * step), v.w);
 }
 
 @compute @workgroup_size(WG)

@@ -42,6 +42,6 @@ fn main(
         v = select(v, sum.y, j == 1u);
         v = select(v, sum.z, j == 2u);
         v = select(v, sum.w, j == 3u);
-        put(part, part.row, left + j, v);
+        put(part, part.row, column_at(left + j), v);
     }
 }

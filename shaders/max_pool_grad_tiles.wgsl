@@ -18,11 +18,14 @@ alias Out = f32;
 fn finish(acc: f32, i: u32) -> Out {
     return acc;
 }
+fn finish_two(acc: vec2<f32>, i: u32) -> vec2<Out> {
+    return acc;
+}
 // @end
 // @hole store
 @group(0) @binding(2) var<storage, read_write> out: array<vec2<Out>>;
 fn store(at: u32, values: vec2<f32>) {
-    out[at / 2u] = vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));
+    out[at / 2u] = finish_two(values, at);
 }
 // @end
 
@@ -39,10 +42,10 @@ fn main(
     let tile = tile_at(at);
     let value = g[p.start + at];
     let wanted = positions[p.positions_start + at];
-    for (var k = 0u; k < p.z_size; k = k + 1u) {
-        for (var j = 0u; j < p.y_size; j = j + 1u) {
+    for (var k = 0u; k < z_size(); k = k + 1u) {
+        for (var j = 0u; j < y_size(); j = j + 1u) {
             let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < p.x_size; i = i + STEP) {
+            for (var i = 0u; i < x_size(); i = i + STEP) {
                 let places = row + i + vec2<u32>(0u, 1u);
                 let own = select(vec2<f32>(), vec2<f32>(value), places == vec2<u32>(wanted));
                 store(tile.plane + row + i, own);

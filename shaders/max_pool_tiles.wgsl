@@ -49,10 +49,10 @@ fn main(
     }
     let tile = tile_at(at);
     var best = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), tile.first);
-    for (var k = 0u; k < p.z_size; k = k + 1u) {
-        for (var j = 0u; j < p.y_size; j = j + 1u) {
+    for (var k = 0u; k < z_size(); k = k + 1u) {
+        for (var j = 0u; j < y_size(); j = j + 1u) {
             let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < p.x_size; i = i + STEP) {
+            for (var i = 0u; i < x_size(); i = i + STEP) {
                 let bits = load(p.start + tile.plane + row + i);
                 best = beside(best, bits.x, row + i);
                 if (STEP == 2u) {

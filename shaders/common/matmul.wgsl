@@ -44,6 +44,9 @@ alias Out = f32;
 fn finish(acc: f32, i: u32) -> Out {
     return acc;
 }
+fn finish_two(acc: vec2<f32>, i: u32) -> vec2<Out> {
+    return acc;
+}
 // @end
 
 // Tile rows whose workgroups run together, so that they find each other's operands in the cache.
@@ -98,13 +101,22 @@ fn place_of_column(col: u32) -> u32 {
 }
 // @end
 
+// A column of the result, found once for all rows.
+struct Column {
+    exists: bool,
+    place: u32,
+}
+fn column_at(col: u32) -> Column {
+    return Column(col < p.n, place_of_column(col));
+}
+
 // Stores one element of a part's tile if it lies inside the result.
 // @hole put
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
 
-fn put(part: Part, row: u32, col: u32, acc: f32) {
-    if (row < p.m && col < p.n) {
-        let at = part.c + row * p.c_row + place_of_column(col);
+fn put(part: Part, row: u32, col: Column, acc: f32) {
+    if (row < p.m && col.exists) {
+        let at = part.c + row * p.c_row + col.place;
         out[at] = finish(acc, at);
     }
 }

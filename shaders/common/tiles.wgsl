@@ -5,6 +5,11 @@
 
 // Dimensions of a plane that are not of size 1.
 const DIMS: u32 = 3u; // @tune
+// Elements of a small window along each dimension, so that loops over it are written out; 0 where
+// only the parameters tell.
+const Z: u32 = 0u; // @tune
+const Y: u32 = 0u; // @tune
+const X: u32 = 0u; // @tune
 
 struct Params {
     total: u32,
@@ -23,6 +28,16 @@ struct Params {
 }
 @group(1) @binding(0) var<uniform> p: Params;
 
+fn z_size() -> u32 {
+    return select(Z, p.z_size, Z == 0u);
+}
+fn y_size() -> u32 {
+    return select(Y, p.y_size, Y == 0u);
+}
+fn x_size() -> u32 {
+    return select(X, p.x_size, X == 0u);
+}
+
 // Where window `at` lies: the first element of its plane, and its own first in the plane.
 struct Tile {
     plane: u32,
@@ -31,24 +46,24 @@ struct Tile {
 
 // Elements from one row of a plane to the next, and from one slice.
 fn row_step() -> u32 {
-    return p.x_count * p.x_size;
+    return p.x_count * x_size();
 }
 fn slice_step() -> u32 {
-    return row_step() * p.y_count * p.y_size;
+    return row_step() * p.y_count * y_size();
 }
 
 fn tile_at(at: u32) -> Tile {
     var rest = quotient(at, p.x_count);
-    var first = (at - rest * p.x_count) * p.x_size;
+    var first = (at - rest * p.x_count) * x_size();
     if (DIMS > 1u) {
         let next = quotient(rest, p.y_count);
-        first = first + (rest - next * p.y_count) * p.y_size * row_step();
+        first = first + (rest - next * p.y_count) * y_size() * row_step();
         rest = next;
     }
     if (DIMS > 2u) {
         let next = quotient(rest, p.z_count);
-        first = first + (rest - next * p.z_count) * p.z_size * slice_step();
+        first = first + (rest - next * p.z_count) * z_size() * slice_step();
         rest = next;
     }
-    return Tile(rest * p.z_count * p.z_size * slice_step(), first);
+    return Tile(rest * p.z_count * z_size() * slice_step(), first);
 }

@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
-use gradus_kernels::{Assign, Binary, Compare, Reduce, Unary, Value, assign, reduce};
+use gradus_kernels::{Assign, Binary, Compare, Reduce, Unary, Value, assign, matmul, reduce};
 use gradus_tensor::gpu::{Gpu, GpuOptions};
 use gradus_tensor::rng::Generator;
 use gradus_tensor::{Array, DType, Device, Result, Shape};
@@ -248,6 +248,21 @@ fn assignment_is_in_place_unless_somebody_looks() {
         {
             let want = s - 0.1 * g[i] - (0.09 * g[i] + 0.1 * g[i]);
             assert!((p - want).abs() < 1e-5, "{device}: element {i}: {p} {want}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_product_is_found_in_rows_of_any_length() {
+    // Software adapters store two results at once: the second may lie in the next row.
+    for rest in [[64, 6, 5], [64, 5, 6], [64, 15, 2]] {
+        for along in [[64, 1, 1], [1, rest[1], 1], [1, 1, rest[2]], [64, 1, rest[2]], rest] {
+            let shape = rest.map(|size| size as i64);
+            check(&format!("{rest:?} with {along:?}"), |device| {
+                let (a, b) = (noise([64, 40], 50), noise([40, 30], 51));
+                let product = matmul(&on(device, &a)?, &on(device, &b)?)?.reshape(&shape)?;
+                add(&product, &on(device, &noise(along, 52))?)
+            });
         }
     }
 }

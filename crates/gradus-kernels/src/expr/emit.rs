@@ -432,6 +432,19 @@ impl<'a> Emitter<'a> {
         text.insert_str(0, &head);
     }
 
+    /// Statements that find the index `y` of the element after an even one, whose index is `x`: in
+    /// the same row where rows are even, without the divisions that another one takes.
+    fn second_index(&self) -> String {
+        match self.dims.sizes.last() {
+            None => "let y = x;".to_owned(),
+            Some(last) if last % 2 == 0 => {
+                let d = self.dims.sizes.len() - 1;
+                format!("var y = x;\n    y.x{d} = x.x{d} + 1u;")
+            }
+            Some(_) => "let y = f_index_of(i + 1u);".to_owned(),
+        }
+    }
+
     fn arguments(&self) -> String {
         let mut out = String::from("i: u32, x: §Index");
         if let Some(acc) = self.plan.acc {
@@ -465,9 +478,10 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// An epilogue: `fn finish(acc, i)` and the type `Out`, for a kernel whose own bindings end
-/// before `first_binding`. Without a plan the element is stored as it is. The names it defines
-/// start with `f_`; the functions that it calls are in [`library`].
+/// An epilogue: `fn finish(acc, i)`, `fn finish_two(acc, i)` for an even i and the one after it,
+/// and the type `Out`, for a kernel whose own bindings end before `first_binding`. Without a plan
+/// the element is stored as it is. The names it defines start with `f_`; the functions that it
+/// calls are in [`library`].
 pub(crate) fn emit_finish(
     plan: Option<&Plan>,
     first_binding: usize,
@@ -478,7 +492,8 @@ pub(crate) fn emit_finish(
     let Some(plan) = plan else {
         return Emitted {
             functions: format!(
-                "alias Out = {kind};\nfn finish(acc: {kind}, i: u32) -> Out {{ return acc; }}\n"
+                "alias Out = {kind};\nfn finish(acc: {kind}, i: u32) -> Out {{ return acc; }}\n\
+                 fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{ return acc; }}\n"
             ),
             out: Some(acc),
             key: vec![b'n', acc as u8],
@@ -487,13 +502,18 @@ pub(crate) fn emit_finish(
     };
     let mut emitter = Emitter::new(plan, first_binding, with_text).named("f_");
     emitter.bind(&[]);
+    let second = emitter.second_index();
     let mut out = emitter.function("finish_at");
+    out.key.extend(second.as_bytes());
     if with_text {
         let to = register_type(out.out.unwrap_or(acc));
         let _ = write!(
             out.functions,
             "alias Out = {to};\nfn finish(acc: {kind}, i: u32) -> Out {{\n    \
-             return finish_at(i, f_index_of(i), acc);\n}}\n"
+             return finish_at(i, f_index_of(i), acc);\n}}\n\
+             fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{\n    \
+             let x = f_index_of(i);\n    {second}\n    \
+             return vec2<Out>(finish_at(i, x, acc.x), finish_at(i + 1u, y, acc.y));\n}}\n"
         );
     }
     out

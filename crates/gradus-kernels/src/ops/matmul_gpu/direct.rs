@@ -56,11 +56,10 @@ pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
 const PUT_PAIR: &str = "\
 @group(0) @binding(2) var<storage, read_write> out: array<u64>;
 
-fn put(part: Part, row: u32, col: u32, acc: vec2<f32>) {
-    if (row < p.m && col < p.n) {
-        let at = part.c + row * p.c_row + place_of_column(col);
-        let pair = vec2<Out>(finish(acc.x, at), finish(acc.y, at + 1u));
-        out[at / 2u] = word_of(bitcast<vec2<u32>>(pair));
+fn put(part: Part, row: u32, col: Column, acc: vec2<f32>) {
+    if (row < p.m && col.exists) {
+        let at = part.c + row * p.c_row + col.place;
+        out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two(acc, at)));
     }
 }";
 
@@ -264,7 +263,7 @@ impl Tile {
             true => format!("vec2<f32>(x{i}_{}, x{i}_{})", 2 * j, 2 * j + 1),
             false => format!("x{i}_{j}"),
         };
-        let column = match (self.together(), pairs) {
+        let col = match (self.together(), pairs) {
             (1, _) => "part.col + j * LANES + lane".to_owned(),
             (t, false) => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
             (t, true) => {
@@ -285,9 +284,10 @@ impl Tile {
         for i in 0..block {
             out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
         }
+        out.line(format_args!("let col = column_at({col});"));
         out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
         out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
-        out.line(format_args!("put(part, top + q + i, {column}, v);"));
+        out.line(format_args!("put(part, top + q + i, col, v);"));
         out.close();
         out.close();
         out.close();

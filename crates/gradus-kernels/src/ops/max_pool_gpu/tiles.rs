@@ -13,6 +13,9 @@ use super::{Gradient, WORKGROUP, dims};
 use crate::expr::library;
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
+/// Elements of a window up to which the loops over them are written out.
+const MOST_WRITTEN_OUT: usize = 16;
+
 /// Windows side by side, with neither padding nor gaps nor a rest.
 pub(super) struct Tiles<'a> {
     pool: &'a MaxPool,
@@ -88,8 +91,10 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    fn tune(&self, step: Step) -> [(&'static str, u32); 2] {
-        [("DIMS", dims(self.pool)), ("STEP", step.elements())]
+    fn tune(&self, step: Step) -> [(&'static str, u32); 5] {
+        let written_out = self.sizes.iter().product::<usize>() <= MOST_WRITTEN_OUT;
+        let [z, y, x] = self.sizes.map(|size| if written_out { size as u32 } else { 0 });
+        [("DIMS", dims(self.pool)), ("STEP", step.elements()), ("Z", z), ("Y", y), ("X", x)]
     }
 
     fn params(&self, starts: [u32; 2]) -> Vec<u32> {
@@ -143,14 +148,13 @@ impl Step {
             }
             Step::Pair => {
                 "@group(0) @binding(2) var<storage, read_write> out: array<vec2<Out>>;\n\
-                 fn store(at: u32, values: vec2<f32>) {\n    out[at / 2u] = \
-                 vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));\n}"
+                 fn store(at: u32, values: vec2<f32>) {\n    \
+                 out[at / 2u] = finish_two(values, at);\n}"
             }
             Step::Word => {
                 "@group(0) @binding(2) var<storage, read_write> out: array<u64>;\n\
                  fn store(at: u32, values: vec2<f32>) {\n    \
-                 let pair = vec2<Out>(finish(values.x, at), finish(values.y, at + 1u));\n    \
-                 out[at / 2u] = word_of(bitcast<vec2<u32>>(pair));\n}"
+                 out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two(values, at)));\n}"
             }
         }
     }
