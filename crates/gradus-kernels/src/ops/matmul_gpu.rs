@@ -187,10 +187,13 @@ fn loading(
         return (variant, if is_paired { pairs } else { fours });
     };
     match how.variant.by_runs(walk, g, how.chunk) {
-        variant @ Variant::Runs { run, .. } => {
+        Variant::Runs { rows, columns, mut run } => {
             let [mut a, b] = walk_loads(walk, pairs[0], 2);
             a.vector &= profile.words && run.terms.is_multiple_of(2);
-            (variant, [a, b])
+            if profile.words {
+                run = run.by_pairs(walk, g, firsts[1]);
+            }
+            (Variant::Runs { rows, columns, run }, [a, b])
         }
         variant => (variant, walk_loads(walk, fours[0], 4)),
     }
@@ -227,6 +230,7 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         Variant::Runs { rows, columns, run } => {
             key.extend([b'r', rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
             key.extend([run.backwards, a.vector].map(u8::from));
+            key.push(run.pairs.map_or(2, u8::from));
         }
         Variant::Pairs { rows, columns, terms } => {
             key.extend([b'p', rows as u8, columns as u8, terms as u8]);

@@ -248,7 +248,7 @@ fn runs_agree_with_the_definition() {
     let cases = (sizes, proptest::collection::vec(along, 1..=2));
     let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let runs = std::cell::Cell::new(0);
+    let [runs, pairs] = [(); 2].map(|()| std::cell::Cell::new(0));
     let result = TestRunner::new_with_rng(config, rng).run(&cases, |(sizes, along)| {
         let g = geometry_of(sizes, &along);
         for map in MAPS {
@@ -267,8 +267,12 @@ fn runs_agree_with_the_definition() {
             if map == ConvMap::Data && g.stride != [1; 3] {
                 hows.push(How::Phased(direct));
             }
-            let shared = direct.by_runs(&walk(&op), &product, chunk) != direct;
-            runs.set(runs.get() + usize::from(shared));
+            if let Variant::Runs { run, .. } = direct.by_runs(&walk(&op), &product, chunk) {
+                let first = op.b.layout().offset();
+                let paired = run.by_pairs(&walk(&op), &product, first) != run;
+                runs.set(runs.get() + 1);
+                pairs.set(pairs.get() + usize::from(paired));
+            }
             for how in hows {
                 let out = run_as(&gpu, &op, None, how).expect("runs");
                 compare(&out, &expected, (map, how, g));
@@ -279,7 +283,7 @@ fn runs_agree_with_the_definition() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(runs.get() > 15, "{runs:?} of 72 products");
+    assert!(runs.get() > 15 && pairs.get() > 5, "{runs:?}, {pairs:?} in pairs of 72 products");
 }
 
 #[test]

@@ -40,7 +40,11 @@ pub(super) struct Tile {
 
 /// The holes of `matmul_direct.wgsl`; `found` are functions that find elements of b.
 pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
-    let b_in_pairs = matches!(tile.b, Columns::Strides(load) if load.vector);
+    let b_in_pairs = match tile.b {
+        Columns::Strides(load) => load.vector,
+        Columns::Walk => false,
+        Columns::Runs(run) => run.pairs.is_some(),
+    };
     let mut holes = vec![
         ("product", product(tile)),
         ("load_a", load('a', 0, tile.a.vector)),
@@ -239,10 +243,13 @@ impl Tile {
             Columns::Strides(Load { vector: true, along_k: false }) => {
                 half(&format!("b{q}_{t}"), c)
             }
-            Columns::Runs(run) => match run.backwards {
-                true => format!("b{q}_{}", c + run.terms - 1 - t),
-                false => format!("b{q}_{}", c + t),
-            },
+            Columns::Runs(run) => {
+                let element = if run.backwards { c + run.terms - 1 - t } else { c + t };
+                match run.pairs.map(u32::from) {
+                    None => format!("b{q}_{element}"),
+                    Some(odd) => half(&format!("b{q}_{}", (element + odd) / 2), element + odd),
+                }
+            }
             _ => format!("b{q}_{t}"),
         }
     }
@@ -296,13 +303,19 @@ impl Tile {
 
 /// Elements that the columns of group `q` and the terms of one pass meet in.
 fn run_loads(out: &mut Lines, q: u32, run: Run) {
-    let back = if run.backwards { run.terms - 1 } else { 0 };
+    // Lines of pairs are even, so a pair lies inside as a whole or not at all.
+    let (odd, width, zero) = match run.pairs {
+        None => (0, 1, "0.0"),
+        Some(odd) => (u32::from(odd), 2, "vec2<f32>()"),
+    };
+    let back = odd + if run.backwards { run.terms - 1 } else { 0 };
     out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
     out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {back}u;"));
-    for e in 0..run.elements() {
-        out.line(format_args!("let i{q}_{e} = l{q}.inside & (f{q} + {e}u < w.size.z);"));
-        let at = format!("select(0u, l{q}.at + f{q} + {e}u, i{q}_{e})");
-        out.line(format_args!("let b{q}_{e} = select(0.0, load_b({at}), i{q}_{e});"));
+    for e in 0..(run.elements() + odd).div_ceil(width) {
+        let first = e * width;
+        out.line(format_args!("let i{q}_{e} = l{q}.inside & (f{q} + {first}u < w.size.z);"));
+        let at = format!("select(0u, l{q}.at + f{q} + {first}u, i{q}_{e})");
+        out.line(format_args!("let b{q}_{e} = select({zero}, load_b({at}), i{q}_{e});"));
     }
 }
 

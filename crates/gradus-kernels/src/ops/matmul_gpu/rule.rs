@@ -17,10 +17,14 @@ const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
 /// Rows of a tile from which on pairs and, for large products, runs pay for their longer
 /// compilation.
 const LARGE_ROWS: u32 = 16;
-/// Most columns or terms of a run that are not divided.
-const MOST_TOGETHER: u32 = 7;
-/// Most products that are written out.
-const MOST_PRODUCTS: u32 = 400;
+/// Most columns and most terms of a run; more terms are divided by so many at most, because each
+/// takes elements of a.
+const RUN_COLUMNS: u32 = 14;
+const RUN_TERMS: u32 = 7;
+const DIVIDED_TERMS: u32 = 4;
+/// Most products that are written out, and up to how many several groups of columns are.
+const MOST_PRODUCTS: u32 = 700;
+const GROUPED_PRODUCTS: u32 = 400;
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
 /// Most terms of a piece of k: lavapipe leaves loops after 65,535 passes of an invocation through
@@ -66,6 +70,8 @@ pub(crate) struct Run {
     pub(crate) terms: u32,
     /// Elements go back from term to term.
     pub(crate) backwards: bool,
+    /// Where elements are loaded in pairs: whether the first one is the second of a pair.
+    pub(crate) pairs: Option<bool>,
 }
 
 impl Run {
@@ -76,13 +82,31 @@ impl Run {
             [1, u32::MAX] => true,
             _ => return None,
         };
-        let together = |count: u32| match count {
-            ..=MOST_TOGETHER => count,
-            _ => [4, 2].into_iter().find(|n| count.is_multiple_of(*n)).unwrap_or(1),
+        let together = |count: u32, most: u32| {
+            (1..=most).rev().find(|n| count.is_multiple_of(*n)).unwrap_or(1)
         };
-        let [columns, terms] = [walk.columns[2], walk.terms[2]].map(together);
-        let run = Run { columns, terms, backwards };
+        let columns = together(walk.columns[2], RUN_COLUMNS);
+        let terms = match walk.terms[2] {
+            count @ ..=RUN_TERMS => count,
+            count => together(count, DIVIDED_TERMS),
+        };
+        let run = Run { columns, terms, backwards, pairs: None };
         (!walk.strided && run.elements() < columns * terms).then_some(run)
+    }
+
+    /// The run that loads elements in pairs, where every run of every line begins as the first one
+    /// does; `first` is the array's first element.
+    pub(crate) fn by_pairs(self, walk: &Walk, g: &MatmulGeometry, first: usize) -> Self {
+        let [line, top, other] = [walk.size[2], walk.tops[0], walk.tops[1]];
+        let lines = [line, top, other].iter().all(|n| n.is_multiple_of(2));
+        let batches = [g.b[0], g.b[1]].iter().all(|n| n % 2 == 0);
+        let [columns, terms] = [(self.columns, walk.columns[2]), (self.terms, walk.terms[2])]
+            .map(|(own, all)| own == all || own.is_multiple_of(2));
+        if !(lines && batches && columns && terms && first.is_multiple_of(2)) {
+            return self;
+        }
+        let back = if self.backwards { self.terms - 1 } else { 0 };
+        Run { pairs: Some(walk.start[2].wrapping_sub(back) % 2 == 1), ..self }
     }
 
     /// Elements that they meet in.
@@ -178,7 +202,7 @@ impl Variant {
         while rows > LANES && products(rows) > MOST_PRODUCTS {
             rows /= 2;
         }
-        let groups = (MOST_PRODUCTS / products(rows)).clamp(1, groups as u32);
+        let groups = (GROUPED_PRODUCTS / products(rows)).clamp(1, groups as u32);
         Variant::Runs { rows, columns: run.columns * groups, run }
     }
 
