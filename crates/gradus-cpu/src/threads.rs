@@ -33,8 +33,8 @@ impl SendPtr {
 
 /// Splits `0..n` into pieces of `piece` and runs `f(start, length)` for each, on several threads
 /// when there is more than one piece. The split depends on `n` and `piece` alone, so results do
-/// not depend on the number of threads. Each thread begins with a share of neighbouring pieces:
-/// what walks through memory in one direction is read ahead, and in large pages.
+/// not depend on the number of threads. Each thread begins with a share of neighbouring pieces,
+/// because memory comes faster to who walks through it in one direction, alone.
 ///
 /// The calling thread works too and waits for nobody who has not begun: handing a small kernel
 /// over and sleeping until it is done takes longer than the kernel. Threads that have helped stay

@@ -432,16 +432,13 @@ impl<'a> Emitter<'a> {
         text.insert_str(0, &head);
     }
 
-    /// Statements that find the index `y` of the element after an even one, whose index is `x`: in
-    /// the same row where rows are even, without the divisions that another one takes.
-    fn second_index(&self) -> String {
+    /// How the index `y` of the element after an even one, whose index is `x`, is found: in the
+    /// same row where rows are even, without the divisions that another one takes.
+    fn second_index(&self) -> Second {
         match self.dims.sizes.last() {
-            None => "let y = x;".to_owned(),
-            Some(last) if last % 2 == 0 => {
-                let d = self.dims.sizes.len() - 1;
-                format!("var y = x;\n    y.x{d} = x.x{d} + 1u;")
-            }
-            Some(_) => "let y = f_index_of(i + 1u);".to_owned(),
+            None => Second::Same,
+            Some(last) if last % 2 == 0 => Second::InRow(self.dims.sizes.len() - 1),
+            Some(_) => Second::Anywhere,
         }
     }
 
@@ -478,6 +475,33 @@ impl<'a> Emitter<'a> {
     }
 }
 
+/// Where the element after an even one is.
+#[derive(Clone, Copy)]
+enum Second {
+    /// There is but one index.
+    Same,
+    /// One further along this dimension.
+    InRow(usize),
+    Anywhere,
+}
+
+impl Second {
+    fn key(self) -> u8 {
+        match self {
+            Second::Same | Second::Anywhere => b'n',
+            Second::InRow(_) => b'r',
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Second::Same => "let y = x;".to_owned(),
+            Second::InRow(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
+            Second::Anywhere => "let y = f_index_of(i + 1u);".to_owned(),
+        }
+    }
+}
+
 /// An epilogue: `fn finish(acc, i)`, `fn finish_two(acc, i)` for an even i and the one after it,
 /// and the type `Out`, for a kernel whose own bindings end before `first_binding`. Without a plan
 /// the element is stored as it is. The names it defines start with `f_`; the functions that it
@@ -504,8 +528,9 @@ pub(crate) fn emit_finish(
     emitter.bind(&[]);
     let second = emitter.second_index();
     let mut out = emitter.function("finish_at");
-    out.key.extend(second.as_bytes());
+    out.key.push(second.key());
     if with_text {
+        let second = second.text();
         let to = register_type(out.out.unwrap_or(acc));
         let _ = write!(
             out.functions,

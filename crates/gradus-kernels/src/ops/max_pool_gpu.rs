@@ -63,7 +63,7 @@ pub(super) fn run_grad(gpu: &Arc<Gpu>, op: &MaxPoolGrad, finish: Option<&Plan>) 
 /// A kernel of the gradient.
 struct Gradient {
     name: &'static str,
-    tune: SmallVec<[(&'static str, u32); 3]>,
+    tune: SmallVec<[(&'static str, u32); 5]>,
     /// Text of the hole `store`, if it has one; devices and constants determine it.
     store: Option<&'static str>,
     params: Vec<u32>,
