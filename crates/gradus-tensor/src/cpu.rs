@@ -14,7 +14,7 @@ use crate::error::{Kind, Result};
 /// Cache-line alignment, enough for every SIMD load.
 const ALIGN: usize = 64;
 /// A huge page. Blocks of that size and more lie on them where Linux gives them to those who ask:
-/// a sum of 64 MiB then takes a sixth less, because it waits less for addresses.
+/// a sum of 64 MiB then takes a seventh less, because it waits less for addresses.
 const HUGE: usize = 2 << 20;
 /// Free bytes that the pool keeps; more is given back to the system.
 const KEEP_BYTES: u64 = 2 << 30;

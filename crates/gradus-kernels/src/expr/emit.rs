@@ -432,14 +432,11 @@ impl<'a> Emitter<'a> {
         text.insert_str(0, &head);
     }
 
-    /// How the index `y` of the element after an even one, whose index is `x`, is found: in the
-    /// same row where rows are even, without the divisions that another one takes.
-    fn second_index(&self) -> Second {
-        match self.dims.sizes.last() {
-            None => Second::Same,
-            Some(last) if last % 2 == 0 => Second::InRow(self.dims.sizes.len() - 1),
-            Some(_) => Second::Anywhere,
-        }
+    /// The dimension along which the element after an even one is one further, where rows are
+    /// even; elsewhere its index takes divisions of its own.
+    fn even_rows(&self) -> Option<usize> {
+        let last = self.dims.sizes.last()?;
+        last.is_multiple_of(2).then(|| self.dims.sizes.len() - 1)
     }
 
     fn arguments(&self) -> String {
@@ -475,33 +472,6 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// Where the element after an even one is.
-#[derive(Clone, Copy)]
-enum Second {
-    /// There is but one index.
-    Same,
-    /// One further along this dimension.
-    InRow(usize),
-    Anywhere,
-}
-
-impl Second {
-    fn key(self) -> u8 {
-        match self {
-            Second::Same | Second::Anywhere => b'n',
-            Second::InRow(_) => b'r',
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Second::Same => "let y = x;".to_owned(),
-            Second::InRow(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
-            Second::Anywhere => "let y = f_index_of(i + 1u);".to_owned(),
-        }
-    }
-}
-
 /// An epilogue: `fn finish(acc, i)`, `fn finish_two(acc, i)` for an even i and the one after it,
 /// and the type `Out`, for a kernel whose own bindings end before `first_binding`. Without a plan
 /// the element is stored as it is. The names it defines start with `f_`; the functions that it
@@ -526,11 +496,14 @@ pub(crate) fn emit_finish(
     };
     let mut emitter = Emitter::new(plan, first_binding, with_text).named("f_");
     emitter.bind(&[]);
-    let second = emitter.second_index();
+    let even_rows = emitter.even_rows();
     let mut out = emitter.function("finish_at");
-    out.key.push(second.key());
+    out.key.push(u8::from(even_rows.is_some()));
     if with_text {
-        let second = second.text();
+        let second = match even_rows {
+            Some(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
+            None => "let y = f_index_of(i + 1u);".to_owned(),
+        };
         let to = register_type(out.out.unwrap_or(acc));
         let _ = write!(
             out.functions,

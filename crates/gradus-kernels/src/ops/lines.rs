@@ -101,6 +101,19 @@ macro_rules! real {
 real!(f32);
 real!(f64);
 
+/// Accumulators as one value, by halves.
+#[inline(always)]
+pub(crate) fn joined<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lanes[i] = combine(lanes[i], lanes[i + width]);
+        }
+    }
+    lanes[0]
+}
+
 /// Defines functions that run as AVX2 or AVX-512 code where the processor has it.
 macro_rules! vectorised {
     ($($(#[$doc:meta])* $vis:vis fn $name:ident<$t:ident: $bound:ident>(

@@ -8,6 +8,7 @@ use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Device, Dim, Result, Shape};
 use smallvec::SmallVec;
 
+use super::lines::{LANES, joined};
 use crate::expr::{Deferred, Executor, Plan, Value};
 use crate::table::{Compare, Unary};
 
@@ -316,8 +317,6 @@ impl Reduction {
 const PIECE: usize = 1 << 16;
 /// Parts of a leading reduced dimension: bounds the memory of partial results.
 const MAX_PARTS: usize = 32;
-/// Independent accumulators of a run, so that additions overlap.
-const LANES: usize = 32;
 /// Elements of a run that is read from several places, and how many places.
 const BLOCK: usize = 1 << 18;
 const STREAMS: usize = 4;
@@ -470,18 +469,6 @@ fn short<T: Number>(values: &[T], combine: fn(T, T) -> T) -> T {
         *lane = combine(*lane, v);
     }
     joined(settled(lanes), combine)
-}
-
-#[inline(always)]
-fn joined<T: Number>(mut lanes: [T; LANES], combine: fn(T, T) -> T) -> T {
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            lanes[i] = combine(lanes[i], lanes[i + width]);
-        }
-    }
-    lanes[0]
 }
 
 impl ReduceOp {

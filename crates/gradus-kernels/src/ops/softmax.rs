@@ -5,7 +5,7 @@ use gradus_tensor::capture::{Plain, perform};
 use gradus_tensor::{Array, DType, Dim, Result};
 
 use super::lines::{
-    Block, Fresh, LANES, Lines, Real, WIDTH, for_blocks, for_chunks, host, must_be_float,
+    Block, Fresh, LANES, Lines, Real, WIDTH, for_blocks, for_chunks, host, joined, must_be_float,
     vectorised,
 };
 use crate::expr::Value;
@@ -125,8 +125,8 @@ pub(super) fn max<T: Real>(x: &[T]) -> T {
             }
         }
     }
-    let mut top = folded(lanes[0], larger);
-    top = larger(folded(lanes[1], larger), top);
+    let mut top = joined(lanes[0], larger);
+    top = larger(joined(lanes[1], larger), top);
     pairs.remainder().iter().fold(top, |top, &x| larger(x, top))
 }
 
@@ -184,20 +184,7 @@ pub(super) fn exp_into<T: Real>(x: &[T], top: T, out: &mut [T], next: &[T]) -> T
 /// The sum of the lanes.
 #[inline(always)]
 pub(super) fn total<T: Real>(lanes: [T; LANES]) -> T {
-    folded(lanes, |a, b| a + b)
-}
-
-/// The lanes as one, by halves.
-#[inline(always)]
-fn folded<T: Real>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            lanes[i] = combine(lanes[i], lanes[i + width]);
-        }
-    }
-    lanes[0]
+    joined(lanes, |a, b| a + b)
 }
 
 #[cfg(test)]
