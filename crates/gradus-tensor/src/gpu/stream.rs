@@ -177,13 +177,6 @@ impl Gpu {
         // prepares the next one.
         let pipelines = self.counters.pipelines.load(Ordering::Relaxed);
         if std::mem::replace(&mut stream.pipelines, pipelines) != pipelines {
-            if std::env::var("KT").is_ok() {
-                let t = std::time::Instant::now();
-                let r = self.submit(&mut stream).map(drop);
-                let _ = self.device().poll(wgpu::PollType::wait_indefinitely());
-                eprintln!("KT {:8.1} ms {}", t.elapsed().as_secs_f64() * 1e3, d.name);
-                return r;
-            }
             return self.submit(&mut stream).map(drop);
         }
         self.submit_if_long(&mut stream)
