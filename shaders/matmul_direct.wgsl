@@ -26,6 +26,12 @@ fn load_b(at: u32) -> f32 {
 }
 // @end
 
+// @hole put_at
+fn put_at(at: u32, x: f_Index, acc: f32) {
+    out[at] = finish_at(at, x, acc);
+}
+// @end
+
 @compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -65,6 +71,7 @@ fn main(
         x3_0 += a3_0 * b0_0;
     }
     let rows = min(TM, p.m - top);
+    let below = f_index_of(p.c_row);
     for (var q = 0u; q < rows; q = q + 4u) {
         var t0_0 = x0_0;
         var t1_0 = x1_0;
@@ -77,12 +84,18 @@ fn main(
             var s2 = t2_0;
             var s3 = t3_0;
             let col = column_at(part.col + j * LANES + lane);
+            var at = part.c + (top + q) * p.c_row + col.place;
+            var x = f_index_of(at);
             for (var i = 0u; i < some; i = i + 1u) {
                 var v = s0;
                 v = select(v, s1, i == 1u);
                 v = select(v, s2, i == 2u);
                 v = select(v, s3, i == 3u);
-                put(part, top + q + i, col, v);
+                if (col.exists) {
+                    put_at(at, x, v);
+                }
+                at = at + p.c_row;
+                x = f_index_after(x, below);
             }
         }
     }

@@ -2,15 +2,24 @@
 // elements, of which one takes the gradient and the others are zero. What follows is applied to
 // each.
 //
-// One invocation per window, STEP elements stored at once.
+// One invocation for ACROSS neighbouring windows, STEP elements stored at once.
 
 // @include common/tiles.wgsl
 
 const WG: u32 = 64u; // @tune
 const STEP: u32 = 2u; // @tune
 
+// The gradients of an invocation's windows and where their maxima lie.
+// @hole taken
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
+fn gradients(at: u32) -> vec2<f32> {
+    return vec2<f32>(g[at], 0.0);
+}
+fn maxima(at: u32) -> vec2<u32> {
+    return vec2<u32>(positions[at], 0u);
+}
+// @end
 // @hole bindings
 // @end
 // @hole functions
@@ -35,19 +44,22 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = linear_index(group, groups, local, WG);
+    let at = linear_index(group, groups, local, WG) * ACROSS;
     if (at >= p.total) {
         return;
     }
     let tile = tile_at(at);
-    let value = g[p.start + at];
-    let wanted = positions[p.positions_start + at];
+    let values = gradients(p.start + at);
+    let wanted = maxima(p.positions_start + at);
     for (var k = 0u; k < z_size(); k = k + 1u) {
         for (var j = 0u; j < y_size(); j = j + 1u) {
             let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < x_size(); i = i + STEP) {
-                let places = row + i + vec2<u32>(0u, 1u);
-                let own = select(vec2<f32>(), vec2<f32>(value), places == vec2<u32>(wanted));
+            for (var i = 0u; i < ACROSS * x_size(); i = i + STEP) {
+                var own = vec2<f32>();
+                for (var e = 0u; e < STEP; e = e + 1u) {
+                    let n = window_of(i + e);
+                    own[e] = select(0.0, values[n], row + i + e == wanted[n]);
+                }
                 store(tile.plane + row + i, own);
             }
         }

@@ -1,7 +1,7 @@
 // The maximum of every window of planes that windows tile, and its position in the plane: what
 // max_pool.wgsl computes, with STEP elements loaded at once.
 //
-// One invocation per window, which reads its elements in order: of equal maxima the first counts,
+// One invocation for ACROSS neighbouring windows, which reads their elements in order: of equal maxima the first counts,
 // of NaN the last.
 
 // @include common/order.wgsl
@@ -16,8 +16,14 @@ fn load(at: u32) -> vec2<u32> {
     return elements[at / 2u];
 }
 // @end
+// @hole keep
 @group(0) @binding(1) var<storage, read_write> maxima: array<u32>;
 @group(0) @binding(2) var<storage, read_write> positions: array<u32>;
+fn keep(at: u32, best: array<Maximum, ACROSS>) {
+    maxima[at] = best[0].bits;
+    positions[at] = best[0].position;
+}
+// @end
 
 const NEG_INFINITY: u32 = 0xff800000u;
 const NAN_KEY: u32 = 0xffffffffu;
@@ -43,24 +49,27 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = linear_index(group, groups, local, WG);
+    let at = linear_index(group, groups, local, WG) * ACROSS;
     if (at >= p.total) {
         return;
     }
     let tile = tile_at(at);
-    var best = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), tile.first);
+    var best: array<Maximum, ACROSS>;
+    for (var n = 0u; n < ACROSS; n = n + 1u) {
+        let first = tile.first + n * x_size();
+        best[n] = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), first);
+    }
     for (var k = 0u; k < z_size(); k = k + 1u) {
         for (var j = 0u; j < y_size(); j = j + 1u) {
             let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < x_size(); i = i + STEP) {
+            for (var i = 0u; i < ACROSS * x_size(); i = i + STEP) {
                 let bits = load(p.start + tile.plane + row + i);
-                best = beside(best, bits.x, row + i);
-                if (STEP == 2u) {
-                    best = beside(best, bits.y, row + i + 1u);
+                for (var e = 0u; e < STEP; e = e + 1u) {
+                    let n = window_of(i + e);
+                    best[n] = beside(best[n], bits[e], row + i + e);
                 }
             }
         }
     }
-    maxima[at] = best.bits;
-    positions[at] = best.position;
+    keep(at, best);
 }

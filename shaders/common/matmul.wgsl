@@ -40,11 +40,20 @@ struct Params {
 // @hole bindings
 // @end
 // @hole functions
+struct f_Index {
+    unused: u32,
+}
+fn f_index_of(i: u32) -> f_Index {
+    return f_Index();
+}
+fn f_index_after(x: f_Index, step: f_Index) -> f_Index {
+    return x;
+}
 alias Out = f32;
-fn finish(acc: f32, i: u32) -> Out {
+fn finish_at(i: u32, x: f_Index, acc: f32) -> Out {
     return acc;
 }
-fn finish_two(acc: vec2<f32>, i: u32) -> vec2<Out> {
+fn finish(acc: f32, i: u32) -> Out {
     return acc;
 }
 // @end

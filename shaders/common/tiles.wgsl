@@ -10,6 +10,8 @@ const DIMS: u32 = 3u; // @tune
 const Z: u32 = 0u; // @tune
 const Y: u32 = 0u; // @tune
 const X: u32 = 0u; // @tune
+// Neighbouring windows of an invocation: 1, or 2 of a known size where rows have an even number.
+const ACROSS: u32 = 1u; // @tune
 
 struct Params {
     total: u32,
@@ -36,6 +38,11 @@ fn y_size() -> u32 {
 }
 fn x_size() -> u32 {
     return select(X, p.x_size, X == 0u);
+}
+
+// The window of an invocation that an element of its row lies in.
+fn window_of(element: u32) -> u32 {
+    return select(element / x_size(), 0u, ACROSS == 1u);
 }
 
 // Where window `at` lies: the first element of its plane, and its own first in the plane.

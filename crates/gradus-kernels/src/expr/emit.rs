@@ -18,7 +18,7 @@ use super::value::Leaf;
 use super::wgsl::{
     define, load_text, number, register_type, scalar_fields, step_text, stored_type,
 };
-use super::width::{Width, four_text, is_read};
+use super::width::{Width, four_text, in_pairs, is_read};
 
 /// The parts of a kernel that a plan gives.
 #[derive(Default)]
@@ -49,6 +49,8 @@ pub(crate) struct Emitter<'a> {
     prefix: &'static str,
     with_text: bool,
     width: Width,
+    /// Leaves that lie in pairs.
+    paired: SmallVec<[bool; 8]>,
     out: Emitted,
     /// Binding of each leaf's buffer; concatenations have one a part.
     bound: SmallVec<[SmallVec<[usize; 2]>; 8]>,
@@ -66,13 +68,14 @@ impl<'a> Emitter<'a> {
             prefix: "",
             with_text,
             width: Width::One,
+            paired: in_pairs(plan),
             out: Emitted::default(),
             bound: SmallVec::new(),
         }
     }
 
-    /// Reads arrays by `width`; more than one element at a time of a plan that
-    /// [`is_by_four`](super::width::is_by_four) only.
+    /// Reads arrays by `width`; four elements at a time of a plan that
+    /// [`is_by_four`](super::width::is_by_four) only, two where leaves lie so.
     pub(crate) fn reading(mut self, width: Width) -> Self {
         self.width = width;
         self
@@ -89,15 +92,16 @@ impl<'a> Emitter<'a> {
     pub(crate) fn bind(&mut self, results: &[Array]) -> SmallVec<[usize; 4]> {
         let mut bound = SmallVec::new();
         for result in results {
-            bound.push(self.bind_one(result, Access::ReadWrite));
+            bound.push(self.bind_one(result, Access::ReadWrite, self.width));
         }
-        for slot in &self.plan.leaves {
+        for (i, slot) in self.plan.leaves.iter().enumerate() {
             let mut parts = SmallVec::new();
+            let width = if self.is_given(i) { self.width } else { Width::One };
             match &slot.leaf {
-                Leaf::Array(array) => parts.push(self.bind_one(array, Access::Read)),
+                Leaf::Array(array) => parts.push(self.bind_one(array, Access::Read, width)),
                 Leaf::Concat(arrays) => {
                     for (array, _) in arrays.iter() {
-                        parts.push(self.bind_one(array, Access::Read));
+                        parts.push(self.bind_one(array, Access::Read, width));
                     }
                 }
                 _ => {}
@@ -107,7 +111,17 @@ impl<'a> Emitter<'a> {
         bound
     }
 
-    fn bind_one(&mut self, array: &Array, access: Access) -> usize {
+    /// Whether a leaf's values are read for several elements at once and given to the function
+    /// of one.
+    fn is_given(&self, i: usize) -> bool {
+        match self.width {
+            Width::One => false,
+            Width::Pairs => self.paired[i],
+            Width::Four | Width::Words => is_read(&self.plan.leaves[i].leaf),
+        }
+    }
+
+    fn bind_one(&mut self, array: &Array, access: Access, width: Width) -> usize {
         let Some(buffer) = array.gpu_buffer() else { return 0 };
         let known = self.out.buffers.iter().position(|b| Arc::ptr_eq(b, buffer));
         let at = known.unwrap_or_else(|| {
@@ -115,7 +129,7 @@ impl<'a> Emitter<'a> {
             self.out.access.push(access);
             let (at, stored) = (self.out.buffers.len() - 1, stored_type(array.dtype()));
             let mode = if access == Access::Read { "read" } else { "read_write" };
-            let element = self.width.element(stored);
+            let element = width.element(stored);
             self.text(|t| &mut t.bindings, |text, first| {
                 let number = first + at;
                 writeln!(
@@ -215,13 +229,14 @@ impl<'a> Emitter<'a> {
         let binding = self.bound[i].first().copied().unwrap_or(0);
         let at = self.position(i, slot);
         let load = load_text(binding, slot.dtype, "at");
-        if self.width != Width::One {
+        if self.is_given(i) {
             let kind = register_type(slot.dtype);
-            let four = self.width.loaded(kind, &format!("§b{binding}[p.§o{i} / 4u + t]"));
+            let n = if self.width == Width::Pairs { 2 } else { 4 };
+            let some = self.width.loaded(kind, &format!("§b{binding}[p.§o{i} / {n}u + t]"));
             return self.text(
                 |t| &mut t.functions,
                 |text, _| {
-                    writeln!(text, "fn §load{i}(t: u32) -> vec4<{kind}> {{ return {four}; }}")
+                    writeln!(text, "fn §load{i}(t: u32) -> vec{n}<{kind}> {{ return {some}; }}")
                 },
             );
         }
@@ -256,7 +271,7 @@ impl<'a> Emitter<'a> {
 
     fn concat_leaf(&mut self, i: usize, slot: &LeafSlot, parts: &[(Array, usize)]) {
         self.out.key.extend([b'j', parts.len() as u8]);
-        let (kind, four) = (register_type(slot.dtype), self.width != Width::One);
+        let (kind, four) = (register_type(slot.dtype), self.is_given(i));
         let mut body = String::new();
         for (k, (array, start)) in parts.iter().enumerate() {
             let end = start + array.shape().numel();
@@ -349,7 +364,7 @@ impl<'a> Emitter<'a> {
                 _ if slot.window.is_some() => continue,
                 Leaf::Const(_) if slot.dtype == DType::Bool => format!("p.§c{k} != 0u"),
                 Leaf::Const(_) => format!("p.§c{k}"),
-                Leaf::Array(_) | Leaf::Concat(_) if self.width != Width::One => format!("q{k}"),
+                _ if self.is_given(k) => format!("q{k}"),
                 _ => format!("§leaf{k}(i, x)"),
             };
             let _ = writeln!(lines, "    let v{k} = {text};");
@@ -373,7 +388,7 @@ impl<'a> Emitter<'a> {
         let (kind, result) = self.result();
         let text = &mut self.out.functions;
         let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
-        if self.width != Width::One {
+        if matches!(self.width, Width::Four | Width::Words) {
             text.push_str(&four_text(plan, name));
         }
     }
@@ -404,7 +419,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// `Index` holds an element's index in every merged dimension.
+    /// `Index` holds an element's index in every merged dimension; `index_after` is that of an
+    /// element `step` further, found digit by digit without a division.
     fn index_type(&mut self) {
         let rank = self.dims.sizes.len();
         let text = &mut self.out.functions;
@@ -424,10 +440,26 @@ impl<'a> Emitter<'a> {
         if rank == 0 {
             fields.push_str("    unused: u32,\n");
         }
+        let mut after = String::new();
+        for d in (1..rank).rev() {
+            let _ = write!(
+                after,
+                "    y.x{d} = x.x{d} + step.x{d} + carry;\n    \
+                 over = y.x{d} >= p.§n{d};\n    \
+                 y.x{d} = y.x{d} - select(0u, p.§n{d}, over);\n    \
+                 carry = select(0u, 1u, over);\n"
+            );
+        }
+        if rank > 0 {
+            after.push_str("    y.x0 = x.x0 + step.x0 + carry;\n");
+        }
         let head = format!(
             "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    \
              var x: §Index;\n    \
-             var rest = i;\n    var next = 0u;\n{find}    return x;\n}}\n"
+             var rest = i;\n    var next = 0u;\n{find}    return x;\n}}\n\
+             fn §index_after(x: §Index, step: §Index) -> §Index {{\n    \
+             var y: §Index;\n    \
+             var carry = 0u;\n    var over = false;\n{after}    return y;\n}}\n"
         );
         text.insert_str(0, &head);
     }
@@ -444,11 +476,9 @@ impl<'a> Emitter<'a> {
         if let Some(acc) = self.plan.acc {
             let _ = write!(out, ", acc: {}", register_type(self.plan.dtype(acc)));
         }
-        if self.width != Width::One {
-            for (k, slot) in self.plan.leaves.iter().enumerate() {
-                if is_read(&slot.leaf) {
-                    let _ = write!(out, ", q{k}: {}", register_type(slot.dtype));
-                }
+        for (k, slot) in self.plan.leaves.iter().enumerate() {
+            if self.is_given(k) {
+                let _ = write!(out, ", q{k}: {}", register_type(slot.dtype));
             }
         }
         out
@@ -472,47 +502,86 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// An epilogue: `fn finish(acc, i)`, `fn finish_two(acc, i)` for an even i and the one after it,
-/// and the type `Out`, for a kernel whose own bindings end before `first_binding`. Without a plan
-/// the element is stored as it is. The names it defines start with `f_`; the functions that it
-/// calls are in [`library`].
+/// An epilogue for a kernel whose own bindings end before `first_binding`: `fn finish(acc, i)` of
+/// one element, `fn finish_two(acc, i)` of an even one and the one after it, both with `_at` for
+/// those whose index is known, and the type `Out`. Without a plan the element is stored as it is.
+/// The names it defines start with `f_`; the functions that it calls are in [`library`].
+///
+/// Its text is written where a width is given: by [`Width::Pairs`] arrays are read by twos where
+/// they lie so, and there is no `finish`. The key is taken without a text.
 pub(crate) fn emit_finish(
     plan: Option<&Plan>,
     first_binding: usize,
     acc: DType,
-    with_text: bool,
+    text: Option<Width>,
 ) -> Emitted {
     let kind = register_type(acc);
+    let width = text.unwrap_or(Width::One);
     let Some(plan) = plan else {
+        let functions = format!(
+            "struct f_Index {{\n    unused: u32,\n}}\n\
+             fn f_index_of(i: u32) -> f_Index {{ return f_Index(); }}\n\
+             fn f_index_after(x: f_Index, step: f_Index) -> f_Index {{ return x; }}\n\
+             alias Out = {kind};\n\
+             fn finish_at(i: u32, x: f_Index, acc: {kind}) -> Out {{ return acc; }}\n\
+             fn finish_two_at(i: u32, x: f_Index, acc: vec2<{kind}>) -> vec2<Out> {{\n    \
+             return acc;\n}}\n{}",
+            finish_of_any(kind, width)
+        );
         return Emitted {
-            functions: format!(
-                "alias Out = {kind};\nfn finish(acc: {kind}, i: u32) -> Out {{ return acc; }}\n\
-                 fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{ return acc; }}\n"
-            ),
+            functions,
             out: Some(acc),
             key: vec![b'n', acc as u8],
             ..Emitted::default()
         };
     };
-    let mut emitter = Emitter::new(plan, first_binding, with_text).named("f_");
+    let mut emitter = Emitter::new(plan, first_binding, text.is_some()).named("f_").reading(width);
     emitter.bind(&[]);
-    let even_rows = emitter.even_rows();
+    let (even_rows, paired) = (emitter.even_rows(), emitter.paired.clone());
     let mut out = emitter.function("finish_at");
     out.key.push(u8::from(even_rows.is_some()));
-    if with_text {
-        let second = match even_rows {
-            Some(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
-            None => "let y = f_index_of(i + 1u);".to_owned(),
-        };
-        let to = register_type(out.out.unwrap_or(acc));
+    out.key.extend(paired.iter().map(|&paired| u8::from(paired)));
+    if text.is_none() {
+        return out;
+    }
+    let second = match even_rows {
+        Some(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
+        None => "let y = f_index_of(i + 1u);".to_owned(),
+    };
+    let given = (0..paired.len()).filter(|&k| width == Width::Pairs && paired[k]);
+    let (mut loads, mut args) = (String::new(), [String::new(), String::new()]);
+    for k in given {
+        let _ = write!(loads, "    let q{k} = f_load{k}(i / 2u);\n");
+        let [first, second] = &mut args;
+        let _ = write!(first, ", q{k}.x");
+        let _ = write!(second, ", q{k}.y");
+    }
+    let to = register_type(out.out.unwrap_or(acc));
+    let [first, other] = args;
+    let _ = write!(
+        out.functions,
+        "alias Out = {to};\n\
+         fn finish_two_at(i: u32, x: f_Index, acc: vec2<{kind}>) -> vec2<Out> {{\n    \
+         {second}\n{loads}    \
+         return vec2<Out>(finish_at(i, x, acc.x{first}), \
+         finish_at(i + 1u, y, acc.y{other}));\n}}\n{}",
+        finish_of_any(kind, width)
+    );
+    out
+}
+
+/// The epilogue of elements whose index is to be found.
+fn finish_of_any(kind: &str, width: Width) -> String {
+    let mut text = format!(
+        "fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{\n    \
+         return finish_two_at(i, f_index_of(i), acc);\n}}\n"
+    );
+    if width != Width::Pairs {
         let _ = write!(
-            out.functions,
-            "alias Out = {to};\nfn finish(acc: {kind}, i: u32) -> Out {{\n    \
-             return finish_at(i, f_index_of(i), acc);\n}}\n\
-             fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{\n    \
-             let x = f_index_of(i);\n    {second}\n    \
-             return vec2<Out>(finish_at(i, x, acc.x), finish_at(i + 1u, y, acc.y));\n}}\n"
+            text,
+            "fn finish(acc: {kind}, i: u32) -> Out {{\n    \
+             return finish_at(i, f_index_of(i), acc);\n}}\n"
         );
     }
-    out
+    text
 }

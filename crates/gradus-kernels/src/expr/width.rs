@@ -1,11 +1,14 @@
-//! Four neighbouring elements at a time: when a plan can be read so, and the WGSL of its reads,
+//! Neighbouring elements at a time: when a plan can be read so, and the WGSL of its reads,
 //! its writes and of its roots at four indices.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use gradus_tensor::Array;
 use gradus_tensor::gpu::Profile;
+use smallvec::SmallVec;
 
-use super::plan::Plan;
+use super::plan::{LeafSlot, Plan};
 use super::value::Leaf;
 use super::wgsl::register_type;
 
@@ -14,6 +17,8 @@ use super::wgsl::register_type;
 pub(crate) enum Width {
     /// One at a time.
     One,
+    /// Two as a 64-bit word, where an array's elements lie so.
+    Pairs,
     /// As vectors of four.
     Four,
     /// As vectors of four that are moved as two 64-bit words.
@@ -30,14 +35,16 @@ impl Width {
     pub(crate) fn element(self, stored: &str) -> String {
         match self {
             Width::One => stored.to_owned(),
+            Width::Pairs => "u64".to_owned(),
             Width::Four => format!("vec4<{stored}>"),
             Width::Words => "vec2<u64>".to_owned(),
         }
     }
 
-    /// Four values of type `kind` of what is in memory.
+    /// The vector of values of type `kind` of what is in memory.
     pub(crate) fn loaded(self, kind: &str, element: &str) -> String {
         match self {
+            Width::Pairs => format!("bitcast<vec2<{kind}>>(pair_of({element}))"),
             Width::Words => format!("bitcast<vec4<{kind}>>(four_of({element}))"),
             _ => element.to_owned(),
         }
@@ -50,6 +57,37 @@ impl Width {
             _ => values.to_owned(),
         }
     }
+}
+
+/// Which leaves of the plan are arrays whose elements lie in pairs where those of the kernel do:
+/// dense, from an even element on, of four bytes, in memory that no other leaf reads otherwise.
+pub(super) fn in_pairs(plan: &Plan) -> SmallVec<[bool; 8]> {
+    let alone = |slot: &LeafSlot| match &slot.leaf {
+        Leaf::Array(_) => {
+            slot.window.is_none()
+                && slot.dtype.size() == 4
+                && slot.layout.is_dense()
+                && slot.layout.offset().is_multiple_of(2)
+        }
+        _ => false,
+    };
+    let shares = |a: &Array, leaf: &Leaf| match leaf {
+        Leaf::Array(b) => same_memory(a, b),
+        Leaf::Concat(parts) => parts.iter().any(|(b, _)| same_memory(a, b)),
+        _ => false,
+    };
+    let others = |a: &Array| {
+        plan.leaves.iter().filter(|slot| !alone(slot)).any(|slot| shares(a, &slot.leaf))
+    };
+    let paired = |slot: &LeafSlot| match &slot.leaf {
+        Leaf::Array(a) => alone(slot) && !others(a),
+        _ => false,
+    };
+    plan.leaves.iter().map(paired).collect()
+}
+
+fn same_memory(a: &Array, b: &Array) -> bool {
+    a.gpu_buffer().zip(b.gpu_buffer()).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
 }
 
 /// Whether every array of the plan is dense, begins at a multiple of four elements and has

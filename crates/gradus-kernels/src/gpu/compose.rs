@@ -46,6 +46,27 @@ pub(super) fn compose(
     }
 }
 
+/// A composed text whose invocations copy their parameters into variables before all else.
+///
+/// For software adapters, where a parameter is gathered for each of eight lanes again wherever it
+/// is read, in every pass of a loop: some thirty instructions. Members that nobody reads are
+/// dropped.
+pub(super) fn with_own_params(text: &str) -> String {
+    let declared = text.lines().find_map(|line| {
+        let of = |space: &'static str| Some((space, line.strip_prefix(space)?.trim()));
+        let (space, rest) = of(UNIFORM).or_else(|| of(IMMEDIATE))?;
+        let (name, kind) = rest.strip_suffix(';')?.split_once(": ")?;
+        Some((line, space, name, kind))
+    });
+    let body = text.find("fn main(").and_then(|at| Some(at + text[at..].find('{')? + 1));
+    let (Some((line, space, name, kind)), Some(body)) = (declared, body) else {
+        return text.to_owned();
+    };
+    let (before, main) = text.split_at(body);
+    let own = format!("{space} given_params: {kind};\nvar<private> {name}: {kind};");
+    format!("{}\n    {name} = given_params;{main}", before.replacen(line, &own, 1))
+}
+
 /// Copies or replaces the lines up to the end mark, which is copied too.
 fn fill<'a>(
     out: &mut String,

@@ -10,7 +10,7 @@ use gradus_tensor::{Kind, Result};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::compose::{compose, workgroup};
+use super::compose::{compose, with_own_params, workgroup};
 use super::join;
 use super::launch::Kernel;
 use super::schedule::Schedule;
@@ -206,7 +206,10 @@ impl Source {
 /// The error is the driver's message.
 fn compile(gpu: &Gpu, source: Text<'_>) -> Result<Compiled, String> {
     let immediate = gpu.params_mode(source.words) == ParamsMode::Immediate;
-    let text = compose(&source.text, &[], &[], immediate)?;
+    let mut text = compose(&source.text, &[], &[], immediate)?;
+    if gpu.profile().software {
+        text = with_own_params(&text);
+    }
     gpu.captured(|| create(gpu, source, &text, immediate))
 }
 

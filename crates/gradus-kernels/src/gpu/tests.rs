@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gradus_tensor::gpu::{Access, Gpu, GpuBuffer, GpuOptions};
 use gradus_tensor::{Kind, Result};
 
-use super::compose::{compose, workgroup};
+use super::compose::{compose, with_own_params, workgroup};
 use super::launch::{Grid, Kernel, Launch, launch};
 use super::shaders::{SHADERS, common, shader};
 
@@ -264,6 +264,22 @@ fn constants_holes_and_parameters_are_filled_in() {
     assert!(compose(text, &[], &[("post", "")], false).is_err(), "no such hole");
     assert!(compose("// @hole a\n", &[], &[], false).is_err(), "no end");
     assert!(workgroup("@workgroup_size(C)").is_err() && workgroup("").is_err());
+}
+
+#[test]
+fn software_adapters_copy_parameters_first() {
+    for (space, immediate) in
+        [("@group(1) @binding(0) var<uniform>", false), ("var<immediate>", true)]
+    {
+        let text = compose(&add_text(true), &[], &[], immediate).expect("composes");
+        let own = with_own_params(&text);
+        assert!(own.contains(&format!("{space} given_params: Params;\nvar<private> p: Params;\n")));
+        let body = own.split_once("fn main(").expect("has an entry point").1;
+        let first = body.split_once('{').expect("has a body").1.trim_start();
+        assert!(first.starts_with("p = given_params;"), "{own}");
+    }
+    let none = "@compute @workgroup_size(1)\nfn main() {}\n";
+    assert_eq!(with_own_params(none), none);
 }
 
 /// `y[i] = x[i] + add`, a workgroup at a time, by invocations that work alone or not.

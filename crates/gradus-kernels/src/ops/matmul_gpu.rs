@@ -73,14 +73,14 @@ pub(super) fn finished(
     let last = finish.map_or(shape, |plan| &plan.shape);
     let dtype = finish.map_or(DType::F32, |plan| plan.dtype(plan.roots[0]));
     let out = Array::alloc(&device, last, dtype)?;
-    let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, false);
+    let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, None);
     let bindings = OWN_BINDINGS + parts.buffers.len();
     if splits == 1 && bindings <= gpu.profile().max_storage_buffers as usize {
         kernel((finish, &parts), &out)?;
         return Ok(out);
     }
     let copies = Array::alloc(&device, [splits, shape.numel()], DType::F32)?;
-    let plain = emit_finish(None, OWN_BINDINGS, DType::F32, false);
+    let plain = emit_finish(None, OWN_BINDINGS, DType::F32, None);
     kernel((None, &plain), &copies)?;
     sum(gpu, &copies, finish, &out)?;
     Ok(out)
@@ -147,10 +147,8 @@ pub(super) fn product(
     let mut access: SmallVec<[Access; 8]> =
         SmallVec::from_slice(&[Access::Read, Access::Read, Access::ReadWrite]);
     access.extend_from_slice(&parts.access);
-    let text = || {
-        let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-        product_text(variant, loads, walk, (&parts, Width::four(gpu.profile()), even_out))
-    };
+    let four = Width::four(gpu.profile());
+    let text = || product_text(variant, loads, walk, finish, (four, even_out));
     let (name, size) = match variant {
         Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
             ("matmul_direct", LANES)
@@ -250,11 +248,14 @@ fn product_text(
     variant: Variant,
     [a, b]: [Load; 2],
     walk: Option<&Walk>,
-    (parts, width, even_out): (&Emitted, Width, bool),
+    finish: Option<&Plan>,
+    (four, even_out): (Width, bool),
 ) -> String {
-    let direct = |tile: direct::Tile| {
+    let mut stores = Width::One;
+    let mut direct = |tile: direct::Tile| {
         let tune = [("TM", tile.rows), ("TN", tile.columns)];
         let found = walk.map(Walk::direct_functions).unwrap_or_default();
+        stores = tile.stores();
         ("matmul_direct", SmallVec::from_slice(&tune), direct::holes(&tile, &found))
     };
     let (name, tune, own): (_, SmallVec<[(&str, u32); 8]>, _) = match variant {
@@ -272,7 +273,7 @@ fn product_text(
             direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, even_out })
         }
         Variant::Vector { along_k } => {
-            let load = text::vector_load(width);
+            let load = text::vector_load(four);
             let own = vec![("product", text::vector_product(along_k)), ("load_b", load)];
             let columns = variant.tile()[1] as u32 / LANES;
             ("matmul_vector", SmallVec::from_slice(&[("COLUMNS", columns)]), own)
@@ -309,6 +310,7 @@ fn product_text(
             ("matmul_skinny", SmallVec::from_slice(&tune), Vec::new())
         }
     };
+    let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, Some(stores));
     let texts = own.iter().map(|(_, text)| text.as_str()).chain([parts.functions.as_str()]);
     let functions = library(&texts.collect::<String>()) + &parts.functions;
     let fields = walk.map(|_| Walk::fields()).unwrap_or_default() + &parts.fields;
@@ -324,7 +326,7 @@ fn product_text(
 
 /// Adds the copies of a result, in order, and applies the epilogue.
 fn sum(gpu: &Arc<Gpu>, copies: &Array, finish: Option<&Plan>, out: &Array) -> Result<()> {
-    let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, false);
+    let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, None);
     let [splits, count] = [copies.shape()[0], copies.shape()[1]];
     let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(b"matmul_sum");
     key.extend_from_slice(&parts.key);
@@ -337,7 +339,7 @@ fn sum(gpu: &Arc<Gpu>, copies: &Array, finish: Option<&Plan>, out: &Array) -> Re
         SmallVec::from_slice(&[Access::Read, Access::ReadWrite]);
     access.extend_from_slice(&parts.access);
     let text = || {
-        let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, true);
+        let parts = emit_finish(finish, SUM_BINDINGS, DType::F32, Some(Width::One));
         let functions = library(&parts.functions) + &parts.functions;
         let holes = [
             ("bindings", parts.bindings.as_str()),

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::lines_gpu::{ITERATIONS, fresh, memory, run as launch, start};
 use super::matmul_gpu::{OWN_BINDINGS, finished};
 use super::max_pool::{MaxPool, MaxPoolGrad, Windows};
-use crate::expr::{Emitted, Plan, emit_finish, library};
+use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch as launch_kernel};
 use tiles::Tiles;
 
@@ -63,9 +63,11 @@ pub(super) fn run_grad(gpu: &Arc<Gpu>, op: &MaxPoolGrad, finish: Option<&Plan>) 
 /// A kernel of the gradient.
 struct Gradient {
     name: &'static str,
-    tune: SmallVec<[(&'static str, u32); 5]>,
-    /// Text of the hole `store`, if it has one; devices and constants determine it.
-    store: Option<&'static str>,
+    tune: SmallVec<[(&'static str, u32); 6]>,
+    /// Texts of further holes; devices and constants determine them.
+    holes: SmallVec<[(&'static str, &'static str); 2]>,
+    /// How elements are stored.
+    stores: Width,
     params: Vec<u32>,
     threads: u64,
 }
@@ -77,7 +79,8 @@ impl Gradient {
         let mut params = vec![total as u32, start(g), start(indices)];
         params.extend(geometry(pool));
         let tune = SmallVec::from_slice(&tune(pool));
-        Gradient { name: "max_pool_grad", tune, store: None, params, threads: total as u64 }
+        let (name, holes, stores) = ("max_pool_grad", SmallVec::new(), Width::One);
+        Gradient { name, tune, holes, stores, params, threads: total as u64 }
     }
 
     /// Records it with what follows; `own` are the buffers of the operands and the result.
@@ -97,15 +100,15 @@ impl Gradient {
         access.extend_from_slice(&parts.access);
         let params: SmallVec<[u32; 40]> = self.params.iter().chain(&parts.words).copied().collect();
         let text = || {
-            let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
-            let calls = parts.functions.clone() + self.store.unwrap_or_default();
-            let functions = library(&calls) + &parts.functions;
-            let mut holes: SmallVec<[(&str, &str); 4]> = SmallVec::from_slice(&[
+            let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, Some(self.stores));
+            let own: String = self.holes.iter().map(|(_, text)| *text).collect();
+            let functions = library(&(own + &parts.functions)) + &parts.functions;
+            let mut holes: SmallVec<[(&str, &str); 5]> = SmallVec::from_slice(&[
                 ("bindings", parts.bindings.as_str()),
                 ("params", parts.fields.as_str()),
                 ("functions", functions.as_str()),
             ]);
-            holes.extend(self.store.map(|text| ("store", text)));
+            holes.extend(self.holes.iter().copied());
             composed(self.name, &self.tune, &holes)
         };
         let kernel = Kernel::Generated {

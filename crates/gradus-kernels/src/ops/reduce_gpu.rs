@@ -147,7 +147,7 @@ fn pass(
         operand.bind(&[]);
         let operand = operand.function("load_at");
         let next = OWN_BINDINGS + operand.buffers.len();
-        (operand, emit_finish(finish, next, acc, with_text))
+        (operand, emit_finish(finish, next, acc, with_text.then_some(Width::One)))
     };
     let (operand, epilogue) = emit(false);
     let nested = space.is_nested();

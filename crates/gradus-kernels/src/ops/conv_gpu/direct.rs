@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::super::matmul::MatmulOp;
 use super::super::matmul_gpu::{OWN_BINDINGS, Walk, finished, params};
 use super::rule::{Direct, GROUP_SIZE, SERIAL_SIZE, quads};
-use crate::expr::{Emitted, Plan, emit_finish, library};
+use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
 /// Computes a product with the matrix of a convolution.
@@ -51,7 +51,7 @@ fn pass(
         SmallVec::from_slice(&[Access::Read, Access::Read, Access::ReadWrite]);
     access.extend_from_slice(&parts.access);
     let text = || {
-        let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, true);
+        let parts = emit_finish(finish, OWN_BINDINGS, DType::F32, Some(Width::One));
         let functions = library(&parts.functions) + &parts.functions;
         let fields = Walk::fields() + &parts.fields;
         let walked = Walk::from_fields();

@@ -8,6 +8,7 @@
 
 use super::rule::{LANES, Load, Run};
 use super::text::Lines;
+use crate::expr::Width;
 
 /// Rows of the tile that are stored by one loop.
 const BLOCK: u32 = 8;
@@ -50,21 +51,19 @@ pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
         ("load_a", load('a', 0, tile.a.vector)),
         ("load_b", load('b', 1, b_in_pairs) + "\n" + found),
     ];
-    if tile.stores_pairs() {
-        holes.push(("put", PUT_PAIR.into()));
+    if tile.stores() == Width::Pairs {
+        holes.extend([("put", PAIRS_OUT.into()), ("put_at", PUT_PAIR.into())]);
     }
     holes
 }
 
 /// Hole `put` of `common/matmul.wgsl` for pairs of columns.
-const PUT_PAIR: &str = "\
-@group(0) @binding(2) var<storage, read_write> out: array<u64>;
+const PAIRS_OUT: &str = "@group(0) @binding(2) var<storage, read_write> out: array<u64>;";
 
-fn put(part: Part, row: u32, col: Column, acc: vec2<f32>) {
-    if (row < p.m && col.exists) {
-        let at = part.c + row * p.c_row + col.place;
-        out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two(acc, at)));
-    }
+/// Hole `put_at` for them.
+const PUT_PAIR: &str = "\
+fn put_at(at: u32, x: f_Index, acc: vec2<f32>) {
+    out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two_at(at, x, acc)));
 }";
 
 /// Hole `product`.
@@ -254,17 +253,22 @@ impl Tile {
         }
     }
 
-    fn stores_pairs(&self) -> bool {
-        self.even_out && self.together().is_multiple_of(2)
+    /// How results are stored and what follows them is read.
+    pub(super) fn stores(&self) -> Width {
+        match self.even_out && self.together().is_multiple_of(2) {
+            true => Width::Pairs,
+            false => Width::One,
+        }
     }
 
     /// Loops that store one result or pair at a time. It is selected from all, not indexed: a
     /// variable index would put the results into memory for good, and written-out stores would
-    /// repeat `finish`.
+    /// repeat `finish`. What an epilogue reads is found by division once a column, then from row
+    /// to row.
     fn store(&self, out: &mut Lines) {
         let Tile { rows, .. } = *self;
         let block = rows.min(BLOCK);
-        let pairs = self.stores_pairs();
+        let pairs = self.stores() == Width::Pairs;
         let columns = if pairs { self.columns / 2 } else { self.columns };
         let value = |i: u32, j: u32| match pairs {
             true => format!("vec2<f32>(x{i}_{}, x{i}_{})", 2 * j, 2 * j + 1),
@@ -279,6 +283,7 @@ impl Tile {
             }
         };
         out.line(format_args!("let rows = min(TM, p.m - top);"));
+        out.line(format_args!("let below = f_index_of(p.c_row);"));
         out.open(format_args!("for (var q = 0u; q < rows; q = q + {block}u)"));
         for i in 0..block {
             for j in 0..columns {
@@ -292,9 +297,15 @@ impl Tile {
             out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
         }
         out.line(format_args!("let col = column_at({col});"));
+        out.line(format_args!("var at = part.c + (top + q) * p.c_row + col.place;"));
+        out.line(format_args!("var x = f_index_of(at);"));
         out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
         out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
-        out.line(format_args!("put(part, top + q + i, col, v);"));
+        out.open(format_args!("if (col.exists)"));
+        out.line(format_args!("put_at(at, x, v);"));
+        out.close();
+        out.line(format_args!("at = at + p.c_row;"));
+        out.line(format_args!("x = f_index_after(x, below);"));
         out.close();
         out.close();
         out.close();

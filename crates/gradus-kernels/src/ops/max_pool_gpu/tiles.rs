@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::super::lines_gpu::start;
 use super::super::max_pool::{MaxPool, Windows};
 use super::{Gradient, WORKGROUP, dims};
-use crate::expr::library;
+use crate::expr::{Width, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 
 /// Elements of a window up to which the loops over them are written out.
@@ -51,9 +51,10 @@ impl<'a> Tiles<'a> {
     /// # Errors
     /// What compiling and recording can report.
     pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
-        let step = self.step(gpu, start(x));
-        let total = self.pool.output_shape().numel();
-        let (name, tune) = ("max_pool_tiles", self.tune(step));
+        let across = self.across(gpu, &[start(x)]);
+        let step = self.step(gpu, start(x), across);
+        let threads = (self.pool.output_shape().numel() / across) as u64;
+        let (name, tune) = ("max_pool_tiles", self.tune(step, across));
         let mut key: SmallVec<[u8; 32]> = SmallVec::from_slice(name.as_bytes());
         key.extend(tune.iter().map(|&(_, value)| value as u8));
         let kernel = Kernel::Generated {
@@ -62,39 +63,56 @@ impl<'a> Tiles<'a> {
             access: &[Access::Read, Access::ReadWrite, Access::ReadWrite],
             workgroup: [WORKGROUP, 1, 1],
             text: &|| {
-                let load = library(step.load()) + step.load();
-                composed(name, &tune, &[("load", &load)])
+                let own = [step.load(), keep(across)];
+                let load = library(&own.concat()) + own[0];
+                composed(name, &tune, &[("load", &load), ("keep", own[1])])
             },
         };
         let params = &self.params([start(x), 0]);
-        launch(gpu, &Launch { kernel, buffers, params, grid: Grid::Threads(total as u64) })
+        launch(gpu, &Launch { kernel, buffers, params, grid: Grid::Threads(threads) })
     }
 
     /// The kernel of the gradient.
     pub(super) fn gradient(&self, gpu: &Gpu, g: &Array, indices: &Array) -> Gradient {
-        let step = self.step(gpu, 0);
+        let across = self.across(gpu, &[start(g), start(indices)]);
+        let step = self.step(gpu, 0, across);
         Gradient {
             name: "max_pool_grad_tiles",
-            tune: SmallVec::from_slice(&self.tune(step)),
-            store: Some(step.store()),
+            tune: SmallVec::from_slice(&self.tune(step, across)),
+            holes: SmallVec::from_buf([("taken", taken(across)), ("store", step.store())]),
+            stores: if step == Step::Word { Width::Pairs } else { Width::One },
             params: self.params([start(g), start(indices)]),
-            threads: self.pool.output_shape().numel() as u64,
+            threads: (self.pool.output_shape().numel() / across) as u64,
         }
     }
 
+    /// Windows of an invocation: two neighbours where words of two elements are moved, of arrays
+    /// that start at `starts`.
+    fn across(&self, gpu: &Gpu, starts: &[u32]) -> usize {
+        let even = self.pool.output[2].is_multiple_of(2)
+            && starts.iter().all(|start| start.is_multiple_of(2));
+        if gpu.profile().words && even && self.elements() * 2 <= MOST_WRITTEN_OUT { 2 } else { 1 }
+    }
+
     /// How neighbours of an array that is pooled and starts at an element can be moved.
-    fn step(&self, gpu: &Gpu, start: u32) -> Step {
-        match self.sizes[2].is_multiple_of(2) && start.is_multiple_of(2) {
+    fn step(&self, gpu: &Gpu, start: u32, across: usize) -> Step {
+        match (self.sizes[2] * across).is_multiple_of(2) && start.is_multiple_of(2) {
             false => Step::One,
             true if gpu.profile().words => Step::Word,
             true => Step::Pair,
         }
     }
 
-    fn tune(&self, step: Step) -> [(&'static str, u32); 5] {
-        let written_out = self.sizes.iter().product::<usize>() <= MOST_WRITTEN_OUT;
+    /// Elements of a window.
+    fn elements(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    fn tune(&self, step: Step, across: usize) -> [(&'static str, u32); 6] {
+        let written_out = self.elements() <= MOST_WRITTEN_OUT;
         let [z, y, x] = self.sizes.map(|size| if written_out { size as u32 } else { 0 });
-        [("DIMS", dims(self.pool)), ("STEP", step.elements()), ("Z", z), ("Y", y), ("X", x)]
+        let moved = [("STEP", step.elements()), ("ACROSS", across as u32)];
+        [("DIMS", dims(self.pool)), moved[0], moved[1], ("Z", z), ("Y", y), ("X", x)]
     }
 
     fn params(&self, starts: [u32; 2]) -> Vec<u32> {
@@ -160,6 +178,44 @@ impl Step {
     }
 }
 
+/// Hole `keep` of `max_pool_tiles.wgsl` for `across` windows.
+fn keep(across: usize) -> &'static str {
+    match across {
+        1 => {
+            "@group(0) @binding(1) var<storage, read_write> maxima: array<u32>;\n\
+             @group(0) @binding(2) var<storage, read_write> positions: array<u32>;\n\
+             fn keep(at: u32, best: array<Maximum, ACROSS>) {\n    \
+             maxima[at] = best[0].bits;\n    positions[at] = best[0].position;\n}"
+        }
+        _ => {
+            "@group(0) @binding(1) var<storage, read_write> maxima: array<u64>;\n\
+             @group(0) @binding(2) var<storage, read_write> positions: array<u64>;\n\
+             fn keep(at: u32, best: array<Maximum, ACROSS>) {\n    \
+             maxima[at / 2u] = word_of(vec2<u32>(best[0].bits, best[1].bits));\n    \
+             positions[at / 2u] = word_of(vec2<u32>(best[0].position, best[1].position));\n}"
+        }
+    }
+}
+
+/// Hole `taken` of `max_pool_grad_tiles.wgsl` for `across` windows.
+fn taken(across: usize) -> &'static str {
+    match across {
+        1 => {
+            "@group(0) @binding(0) var<storage, read> g: array<f32>;\n\
+             @group(0) @binding(1) var<storage, read> positions: array<u32>;\n\
+             fn gradients(at: u32) -> vec2<f32> {\n    return vec2<f32>(g[at], 0.0);\n}\n\
+             fn maxima(at: u32) -> vec2<u32> {\n    return vec2<u32>(positions[at], 0u);\n}"
+        }
+        _ => {
+            "@group(0) @binding(0) var<storage, read> g: array<u64>;\n\
+             @group(0) @binding(1) var<storage, read> positions: array<u64>;\n\
+             fn gradients(at: u32) -> vec2<f32> {\n    \
+             return bitcast<vec2<f32>>(pair_of(g[at / 2u]));\n}\n\
+             fn maxima(at: u32) -> vec2<u32> {\n    return pair_of(positions[at / 2u]);\n}"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::sliding::Sliding;
@@ -189,9 +245,13 @@ mod tests {
 
     #[test]
     fn the_files_hold_what_is_generated_for_pairs() {
-        for (file, text) in
-            [("max_pool_tiles", Step::Pair.load()), ("max_pool_grad_tiles", Step::Pair.store())]
-        {
+        let [maxima, gradient] = ["max_pool_tiles", "max_pool_grad_tiles"];
+        for (file, text) in [
+            (maxima, Step::Pair.load()),
+            (maxima, keep(1)),
+            (gradient, Step::Pair.store()),
+            (gradient, taken(1)),
+        ] {
             assert!(composed(file, &[], &[]).contains(text), "{file} lacks\n{text}");
         }
     }
