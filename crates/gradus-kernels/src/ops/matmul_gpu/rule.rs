@@ -12,8 +12,10 @@ pub(crate) const LANES: u32 = 8;
 /// Columns of a workgroup of the skinny kernel, when neighbours share a column or have their own.
 pub(super) const SKINNY_COLUMNS: [u32; 2] = [16, 4];
 /// Multiplications from which on the direct kernel's large tiles pay for their longer
-/// compilation: 32 x 3 results a lane, and 32 x 4, whose inner loop is a third longer.
-const DIRECT_LARGE: [usize; 2] = [1 << 21, 1 << 29];
+/// compilation.
+const DIRECT_LARGE: usize = 1 << 21;
+/// Workgroups that a product is worth cutting into.
+const DIRECT_GROUPS: usize = 4;
 /// Rows of a tile from which on pairs and, for large products, runs pay for their longer
 /// compilation.
 const LARGE_ROWS: u32 = 16;
@@ -24,7 +26,7 @@ const RUN_TERMS: u32 = 7;
 const DIVIDED_TERMS: u32 = 4;
 /// Most products that are written out, and up to how many several groups of columns are.
 const MOST_PRODUCTS: u32 = 700;
-const GROUPED_PRODUCTS: u32 = 400;
+const GROUPED_PRODUCTS: u32 = 800;
 /// Pieces of k are multiples of this, and so of every tile's depth and of a vector.
 const CHUNK_STEP: usize = 32;
 /// Most terms of a piece of k: lavapipe leaves loops after 65,535 passes of an invocation through
@@ -190,7 +192,7 @@ impl Variant {
         let Variant::Direct { mut rows, shuffle: true, .. } = self else { return self };
         let Some(run) = Run::of(walk) else { return self };
         let groups = g.n.div_ceil((run.columns * LANES) as usize);
-        let large = batches(g) * g.m * g.n * g.k >= DIRECT_LARGE[0];
+        let large = batches(g) * g.m * g.n * g.k >= DIRECT_LARGE;
         let pays = rows > LARGE_ROWS || (rows == LARGE_ROWS && large);
         if !pays || g.n < LANES as usize || !chunk.is_multiple_of(run.terms as usize) {
             return self;
@@ -254,18 +256,17 @@ pub(crate) fn choose_walked(g: &MatmulGeometry, profile: &Profile) -> Choice {
 
 /// The register tile: small for small results, large where the work pays for compiling it.
 fn direct(g: &MatmulGeometry, few: usize, shuffle: bool) -> Variant {
-    let work = batches(g) * g.m * g.n * g.k;
-    let (rows, columns) = match () {
-        () if few <= 8 => (4, 1),
-        () if work >= DIRECT_LARGE[0] && few >= 24 => match shuffle {
-            true if work >= DIRECT_LARGE[1] => (32, 4),
-            true => (32, 3),
-            false => (8, 8),
-        },
-        () if !shuffle => (8, 4),
-        () => (16, 2),
-    };
-    Variant::Direct { rows, columns, shuffle }
+    let large = batches(g) * g.m * g.n * g.k >= DIRECT_LARGE && few >= 24;
+    let tile = |rows, columns| Variant::Direct { rows, columns, shuffle };
+    match () {
+        () if few <= 8 => tile(4, 1),
+        () if large && !shuffle => tile(8, 8),
+        // What a lane passes on is used by all of its columns; there should be work for all cores.
+        () if large && tile(32, 8).workgroups(g) >= DIRECT_GROUPS => tile(32, 8),
+        () if large => tile(32, 3),
+        () if !shuffle => tile(8, 4),
+        () => tile(16, 2),
+    }
 }
 
 /// The largest tile that leaves enough workgroups, counting those that splitting k would give.
