@@ -61,20 +61,39 @@ fn kept_position(o: u32) -> u32 {
     if (NESTED == 0u) {
         return o * p.kept_step2;
     }
-    let rest = o / p.kept2;
-    let first = rest / p.kept1;
+    let rest = quotient(o, p.kept2);
+    let first = quotient(rest, p.kept1);
     return first * p.kept_step0 + (rest - first * p.kept1) * p.kept_step1
         + (o - rest * p.kept2) * p.kept_step2;
 }
 
-fn gone_position(r: u32) -> u32 {
+// A reduced index by dimensions; those that come `step` later are found without a division.
+fn gone_at(r: u32) -> vec3<u32> {
     if (NESTED == 0u) {
-        return r * p.gone_step2;
+        return vec3<u32>(0u, 0u, r);
     }
-    let rest = r / p.gone2;
-    let first = rest / p.gone1;
-    return first * p.gone_step0 + (rest - first * p.gone1) * p.gone_step1
-        + (r - rest * p.gone2) * p.gone_step2;
+    let rest = quotient(r, p.gone2);
+    let first = quotient(rest, p.gone1);
+    return vec3<u32>(first, rest - first * p.gone1, r - rest * p.gone2);
+}
+fn gone_after(at: vec3<u32>, step: vec3<u32>) -> vec3<u32> {
+    var next = at + step;
+    if (NESTED == 1u) {
+        let inner_over = next.z >= p.gone2;
+        next.z = next.z - select(0u, p.gone2, inner_over);
+        next.y = next.y + select(0u, 1u, inner_over);
+        let over = next.y >= p.gone1;
+        next.y = next.y - select(0u, p.gone1, over);
+        next.x = next.x + select(0u, 1u, over);
+    }
+    return next;
+}
+
+fn gone_position(at: vec3<u32>) -> u32 {
+    if (NESTED == 0u) {
+        return at.z * p.gone_step2;
+    }
+    return at.x * p.gone_step0 + at.y * p.gone_step1 + at.z * p.gone_step2;
 }
 
 fn combine_four(a: vec4<Acc>, b: vec4<Acc>) -> vec4<Acc> {
@@ -100,17 +119,20 @@ fn main(
     if (GROUP == 0u) {
         let thread = linear_index(group, groups, local, WG);
         if (thread < p.outputs * p.chunks) {
-            let chunk = thread / p.outputs;
+            let chunk = quotient(thread, p.outputs);
             let o = thread - chunk * p.outputs;
             let base = kept_position(o);
             let first = chunk * p.per_chunk;
             let end = min(first + p.per_chunk, p.count);
             // `load` is written once: it may be long, and its code is in every place.
             var acc: Acc;
+            var at = gone_at(first);
             if (FOUR == 1u) {
+                let step = gone_at(4u);
                 var four: vec4<Acc>;
                 for (var r = first; r < end; r = r + 4u) {
-                    let next = load_four((base + gone_position(r)) / 4u);
+                    let next = load_four((base + gone_position(at)) / 4u);
+                    at = gone_after(at, step);
                     if (r == first) {
                         four = next;
                     } else {
@@ -121,8 +143,10 @@ fn main(
                 store(o, chunk, acc);
                 return;
             }
+            let step = gone_at(1u);
             for (var r = first; r < end; r = r + 1u) {
-                let next = load(base + gone_position(r));
+                let next = load(base + gone_position(at));
+                at = gone_after(at, step);
                 if (r == first) {
                     acc = next;
                 } else {
@@ -135,7 +159,7 @@ fn main(
     }
     // Whole workgroups leave together, so the barriers below are uniform.
     let item = group.x + group.y * groups.x;
-    let chunk = item / p.outputs;
+    let chunk = quotient(item, p.outputs);
     let o = item - chunk * p.outputs;
     let base = kept_position(o);
     let first = chunk * p.per_chunk;
@@ -143,9 +167,12 @@ fn main(
     // The last chunk may be shorter than the workgroup: invocations without an element of their
     // own load a neighbour's and stay out of the tree.
     let live = min(WG, end - min(first, end));
-    var acc = load(base + gone_position(min(first + local, p.count - 1u)));
+    var at = gone_at(min(first + local, p.count - 1u));
+    var acc = load(base + gone_position(at));
+    let step = gone_at(WG);
     for (var r = first + local + WG; r < end; r = r + WG) {
-        acc = combine(acc, load(base + gone_position(r)));
+        at = gone_after(at, step);
+        acc = combine(acc, load(base + gone_position(at)));
     }
     partial[local] = acc;
     workgroupBarrier();
