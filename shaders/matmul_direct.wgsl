@@ -27,8 +27,8 @@ fn load_b(at: u32) -> f32 {
 // @end
 
 // @hole put_at
-fn put_at(at: u32, x: f_Index, acc: f32) {
-    out[at] = finish_at(at, x, acc);
+fn put_at(at: u32, x: f_Index, row: f_Row, acc: f32) {
+    out[at] = finish_at(at, x, acc, row);
 }
 // @end
 
@@ -92,7 +92,7 @@ fn main(
                 v = select(v, s2, i == 2u);
                 v = select(v, s3, i == 3u);
                 if (col.exists) {
-                    put_at(at, x, v);
+                    put_at(at, x, f_row_of(at, x), v);
                 }
                 at = at + p.c_row;
                 x = f_index_after(x, below);

@@ -1,8 +1,8 @@
 // The maximum of every window of planes that windows tile, and its position in the plane: what
 // max_pool.wgsl computes, with STEP elements loaded at once.
 //
-// One invocation for ACROSS neighbouring windows, which reads their elements in order: of equal maxima the first counts,
-// of NaN the last.
+// One invocation for ACROSS neighbouring windows, which reads their elements in order: of equal
+// maxima the first counts, of NaN the last.
 
 // @include common/order.wgsl
 // @include common/tiles.wgsl

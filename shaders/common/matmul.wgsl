@@ -43,14 +43,23 @@ struct Params {
 struct f_Index {
     unused: u32,
 }
+struct f_Row {
+    unused: u32,
+}
 fn f_index_of(i: u32) -> f_Index {
     return f_Index();
 }
 fn f_index_after(x: f_Index, step: f_Index) -> f_Index {
     return x;
 }
+fn f_index_along(x: f_Index, step: u32) -> f_Index {
+    return x;
+}
+fn f_row_of(i: u32, x: f_Index) -> f_Row {
+    return f_Row();
+}
 alias Out = f32;
-fn finish_at(i: u32, x: f_Index, acc: f32) -> Out {
+fn finish_at(i: u32, x: f_Index, acc: f32, row: f_Row) -> Out {
     return acc;
 }
 fn finish(acc: f32, i: u32) -> Out {

@@ -38,6 +38,8 @@ pub(crate) struct Emitted {
     pub(crate) access: SmallVec<[Access; 8]>,
     /// Type of the first result.
     pub(crate) out: Option<DType>,
+    /// Size of the last dimension of the index space, if it has one.
+    pub(crate) row: Option<usize>,
 }
 
 /// Collects text, key and parameters. Text is only written when it is wanted: a kernel that is
@@ -50,7 +52,9 @@ pub(crate) struct Emitter<'a> {
     with_text: bool,
     width: Width,
     /// Leaves that lie in pairs.
-    paired: SmallVec<[bool; 8]>,
+    pub(super) paired: SmallVec<[bool; 8]>,
+    /// Whether leaves that do not change along the last dimension are read once a row.
+    by_rows: bool,
     out: Emitted,
     /// Binding of each leaf's buffer; concatenations have one a part.
     bound: SmallVec<[SmallVec<[usize; 2]>; 8]>,
@@ -69,6 +73,7 @@ impl<'a> Emitter<'a> {
             with_text,
             width: Width::One,
             paired: in_pairs(plan),
+            by_rows: false,
             out: Emitted::default(),
             bound: SmallVec::new(),
         }
@@ -78,6 +83,12 @@ impl<'a> Emitter<'a> {
     /// [`is_by_four`](super::width::is_by_four) only, two where leaves lie so.
     pub(crate) fn reading(mut self, width: Width) -> Self {
         self.width = width;
+        self
+    }
+
+    /// Leaves that do not change along the last dimension are read once a row, by `row_of`.
+    pub(super) fn by_rows(mut self) -> Self {
+        self.by_rows = true;
         self
     }
 
@@ -119,6 +130,16 @@ impl<'a> Emitter<'a> {
             Width::Pairs => self.paired[i],
             Width::Four | Width::Words => is_read(&self.plan.leaves[i].leaf),
         }
+    }
+
+    /// Whether a leaf is read once a row.
+    fn is_steady(&self, i: usize) -> bool {
+        let slot = &self.plan.leaves[i];
+        let array = matches!(slot.leaf, Leaf::Array(_)) && slot.window.is_none();
+        self.by_rows
+            && array
+            && !slot.layout.is_dense()
+            && self.dims.strides(i).into_iter().next_back() == Some(0)
     }
 
     fn bind_one(&mut self, array: &Array, access: Access, width: Width) -> usize {
@@ -175,6 +196,7 @@ impl<'a> Emitter<'a> {
         }
         self.ops();
         self.body(name);
+        self.out.row = self.dims.sizes.last().copied();
         self.out.out = self.plan.roots.first().map(|&r| self.plan.dtype(r));
         let prefix = self.prefix;
         let Emitted { bindings, fields, functions, .. } = &mut self.out;
@@ -365,6 +387,7 @@ impl<'a> Emitter<'a> {
                 Leaf::Const(_) if slot.dtype == DType::Bool => format!("p.§c{k} != 0u"),
                 Leaf::Const(_) => format!("p.§c{k}"),
                 _ if self.is_given(k) => format!("q{k}"),
+                _ if self.is_steady(k) => format!("row.q{k}"),
                 _ => format!("§leaf{k}(i, x)"),
             };
             let _ = writeln!(lines, "    let v{k} = {text};");
@@ -384,6 +407,9 @@ impl<'a> Emitter<'a> {
             return;
         }
         self.index_type();
+        if self.by_rows {
+            self.row_type();
+        }
         let arguments = self.arguments();
         let (kind, result) = self.result();
         let text = &mut self.out.functions;
@@ -420,7 +446,8 @@ impl<'a> Emitter<'a> {
     }
 
     /// `Index` holds an element's index in every merged dimension; `index_after` is that of an
-    /// element `step` further, found digit by digit without a division.
+    /// element `step` further, found digit by digit without a division, and `index_along` that of
+    /// one further in the same row.
     fn index_type(&mut self) {
         let rank = self.dims.sizes.len();
         let text = &mut self.out.functions;
@@ -453,22 +480,45 @@ impl<'a> Emitter<'a> {
         if rank > 0 {
             after.push_str("    y.x0 = x.x0 + step.x0 + carry;\n");
         }
+        let last = rank.checked_sub(1);
+        let along = last.map(|d| format!("    y.x{d} = x.x{d} + step;\n")).unwrap_or_default();
         let head = format!(
             "struct §Index {{\n{fields}}}\nfn §index_of(i: u32) -> §Index {{\n    \
              var x: §Index;\n    \
              var rest = i;\n    var next = 0u;\n{find}    return x;\n}}\n\
              fn §index_after(x: §Index, step: §Index) -> §Index {{\n    \
              var y: §Index;\n    \
-             var carry = 0u;\n    var over = false;\n{after}    return y;\n}}\n"
+             var carry = 0u;\n    var over = false;\n{after}    return y;\n}}\n\
+             fn §index_along(x: §Index, step: u32) -> §Index {{\n    \
+             var y = x;\n{along}    return y;\n}}\n"
         );
         text.insert_str(0, &head);
     }
 
-    /// The dimension along which the element after an even one is one further, where rows are
-    /// even; elsewhere its index takes divisions of its own.
-    fn even_rows(&self) -> Option<usize> {
-        let last = self.dims.sizes.last()?;
-        last.is_multiple_of(2).then(|| self.dims.sizes.len() - 1)
+    /// `Row` holds what is read once for elements that differ in their last index alone.
+    fn row_type(&mut self) {
+        let steady: Vec<usize> =
+            (0..self.plan.leaves.len()).filter(|&k| self.is_steady(k)).collect();
+        let (mut fields, mut values) = (String::new(), Vec::new());
+        for &k in &steady {
+            let kind = register_type(self.plan.leaves[k].dtype);
+            let _ = writeln!(fields, "    q{k}: {kind},");
+            values.push(format!("§leaf{k}(i, x)"));
+        }
+        if steady.is_empty() {
+            fields.push_str("    unused: u32,\n");
+        }
+        let values = values.join(", ");
+        let _ = write!(
+            self.out.functions,
+            "struct §Row {{\n{fields}}}\nfn §row_of(i: u32, x: §Index) -> §Row {{\n    \
+             return §Row({values});\n}}\n"
+        );
+    }
+
+    /// Whether the element after an even one is in its row.
+    pub(super) fn has_even_rows(&self) -> bool {
+        self.dims.sizes.last().is_some_and(|last| last.is_multiple_of(2))
     }
 
     fn arguments(&self) -> String {
@@ -480,6 +530,9 @@ impl<'a> Emitter<'a> {
             if self.is_given(k) {
                 let _ = write!(out, ", q{k}: {}", register_type(slot.dtype));
             }
+        }
+        if self.by_rows {
+            out.push_str(", row: §Row");
         }
         out
     }
@@ -500,88 +553,4 @@ impl<'a> Emitter<'a> {
         self.out.functions.push_str(&format!("struct §Roots {{\n{fields}}}\n"));
         ("§Roots".to_owned(), format!("    return §Roots({});\n", values.join(", ")))
     }
-}
-
-/// An epilogue for a kernel whose own bindings end before `first_binding`: `fn finish(acc, i)` of
-/// one element, `fn finish_two(acc, i)` of an even one and the one after it, both with `_at` for
-/// those whose index is known, and the type `Out`. Without a plan the element is stored as it is.
-/// The names it defines start with `f_`; the functions that it calls are in [`library`].
-///
-/// Its text is written where a width is given: by [`Width::Pairs`] arrays are read by twos where
-/// they lie so, and there is no `finish`. The key is taken without a text.
-pub(crate) fn emit_finish(
-    plan: Option<&Plan>,
-    first_binding: usize,
-    acc: DType,
-    text: Option<Width>,
-) -> Emitted {
-    let kind = register_type(acc);
-    let width = text.unwrap_or(Width::One);
-    let Some(plan) = plan else {
-        let functions = format!(
-            "struct f_Index {{\n    unused: u32,\n}}\n\
-             fn f_index_of(i: u32) -> f_Index {{ return f_Index(); }}\n\
-             fn f_index_after(x: f_Index, step: f_Index) -> f_Index {{ return x; }}\n\
-             alias Out = {kind};\n\
-             fn finish_at(i: u32, x: f_Index, acc: {kind}) -> Out {{ return acc; }}\n\
-             fn finish_two_at(i: u32, x: f_Index, acc: vec2<{kind}>) -> vec2<Out> {{\n    \
-             return acc;\n}}\n{}",
-            finish_of_any(kind, width)
-        );
-        return Emitted {
-            functions,
-            out: Some(acc),
-            key: vec![b'n', acc as u8],
-            ..Emitted::default()
-        };
-    };
-    let mut emitter = Emitter::new(plan, first_binding, text.is_some()).named("f_").reading(width);
-    emitter.bind(&[]);
-    let (even_rows, paired) = (emitter.even_rows(), emitter.paired.clone());
-    let mut out = emitter.function("finish_at");
-    out.key.push(u8::from(even_rows.is_some()));
-    out.key.extend(paired.iter().map(|&paired| u8::from(paired)));
-    if text.is_none() {
-        return out;
-    }
-    let second = match even_rows {
-        Some(d) => format!("var y = x;\n    y.x{d} = x.x{d} + 1u;"),
-        None => "let y = f_index_of(i + 1u);".to_owned(),
-    };
-    let given = (0..paired.len()).filter(|&k| width == Width::Pairs && paired[k]);
-    let (mut loads, mut args) = (String::new(), [String::new(), String::new()]);
-    for k in given {
-        let _ = write!(loads, "    let q{k} = f_load{k}(i / 2u);\n");
-        let [first, second] = &mut args;
-        let _ = write!(first, ", q{k}.x");
-        let _ = write!(second, ", q{k}.y");
-    }
-    let to = register_type(out.out.unwrap_or(acc));
-    let [first, other] = args;
-    let _ = write!(
-        out.functions,
-        "alias Out = {to};\n\
-         fn finish_two_at(i: u32, x: f_Index, acc: vec2<{kind}>) -> vec2<Out> {{\n    \
-         {second}\n{loads}    \
-         return vec2<Out>(finish_at(i, x, acc.x{first}), \
-         finish_at(i + 1u, y, acc.y{other}));\n}}\n{}",
-        finish_of_any(kind, width)
-    );
-    out
-}
-
-/// The epilogue of elements whose index is to be found.
-fn finish_of_any(kind: &str, width: Width) -> String {
-    let mut text = format!(
-        "fn finish_two(acc: vec2<{kind}>, i: u32) -> vec2<Out> {{\n    \
-         return finish_two_at(i, f_index_of(i), acc);\n}}\n"
-    );
-    if width != Width::Pairs {
-        let _ = write!(
-            text,
-            "fn finish(acc: {kind}, i: u32) -> Out {{\n    \
-             return finish_at(i, f_index_of(i), acc);\n}}\n"
-        );
-    }
-    text
 }

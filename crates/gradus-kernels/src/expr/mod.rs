@@ -4,6 +4,7 @@ mod assign;
 mod build;
 #[cfg(feature = "gpu")]
 mod emit;
+mod finish;
 mod instructions;
 mod loops;
 #[cfg(feature = "gpu")]
@@ -23,7 +24,8 @@ mod window;
 pub use assign::{Assign, assign};
 pub(crate) use build::{must_be_index, must_have_elements, same_device};
 #[cfg(feature = "gpu")]
-pub(crate) use emit::{Emitted, Emitter, emit_finish};
+pub(crate) use emit::{Emitted, Emitter};
+pub(crate) use finish::emit_finish;
 pub(crate) use plan::Plan;
 pub use plan::copy_into;
 pub(crate) use run_cpu::Executor;

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
-use direct::Columns;
+use direct::{Columns, Results};
 pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
@@ -135,9 +135,17 @@ pub(super) fn product(
     let (variant, loads) = loading(how, g, walk, firsts, gpu.profile());
     // Even columns and their neighbours lie side by side, at even places.
     let even_out = gpu.profile().words && c[1] == 1 && [c[0], g.n].iter().all(|n| n % 2 == 0);
-    let even_out = even_out && walk.is_none_or(|walk| walk.scatter.is_none());
+    let dense = walk.is_none_or(|walk| walk.scatter.is_none());
+    let even_out = even_out && dense;
+    // A lane's run lies in one row of what follows.
+    let whole = |run: u32| [c[0], g.n].iter().chain(&parts.row).all(|n| n % run as usize == 0);
+    let in_row = match variant {
+        Variant::Runs { columns, run, .. } => dense && columns == run.columns && whole(columns),
+        _ => false,
+    };
+    let results = Results { even: even_out, in_row };
     key.extend(variant_key(variant, loads));
-    key.push(u8::from(even_out));
+    key.extend([even_out, in_row].map(u8::from));
     key.extend_from_slice(&parts.key);
     words.extend_from_slice(&parts.words);
     let params = params(g, (how.chunk, splits), firsts, c, &words);
@@ -148,7 +156,7 @@ pub(super) fn product(
         SmallVec::from_slice(&[Access::Read, Access::Read, Access::ReadWrite]);
     access.extend_from_slice(&parts.access);
     let four = Width::four(gpu.profile());
-    let text = || product_text(variant, loads, walk, finish, (four, even_out));
+    let text = || product_text(variant, loads, walk, finish, (four, results));
     let (name, size) = match variant {
         Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
             ("matmul_direct", LANES)
@@ -249,7 +257,7 @@ fn product_text(
     [a, b]: [Load; 2],
     walk: Option<&Walk>,
     finish: Option<&Plan>,
-    (four, even_out): (Width, bool),
+    (four, results): (Width, Results),
 ) -> String {
     let mut stores = Width::One;
     let mut direct = |tile: direct::Tile| {
@@ -262,15 +270,15 @@ fn product_text(
         Variant::Direct { rows, columns, shuffle } => {
             let [a, b] = [a, b].map(|load| Load { vector: false, ..load });
             let b = if walk.is_some() { Columns::Walk } else { Columns::Strides(b) };
-            direct(direct::Tile { rows, columns, terms: 1, shuffle, a, b, even_out })
+            direct(direct::Tile { rows, columns, terms: 1, shuffle, a, b, results })
         }
         Variant::Pairs { rows, columns, terms } => {
             let b = Columns::Strides(b);
-            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, even_out })
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, results })
         }
         Variant::Runs { rows, columns, run } => {
             let (terms, b) = (run.terms, Columns::Runs(run));
-            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, even_out })
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, results })
         }
         Variant::Vector { along_k } => {
             let load = text::vector_load(four);
@@ -279,18 +287,6 @@ fn product_text(
             ("matmul_vector", SmallVec::from_slice(&[("COLUMNS", columns)]), own)
         }
         Variant::Tiled(tile) => {
-            let load_a = match walk {
-                Some(_) => Walk::tiled_run_load(a.vector),
-                None => text::load('a', 0, "a_col", a),
-            };
-            let own = vec![
-                ("product", text::tiled_product(tile.each, a.along_k, b.along_k)),
-                ("store", text::tiled_store(tile.each)),
-                ("walk_a", walk.map_or(text::EQUAL_A_STEPS.into(), |_| Walk::tiled_runs())),
-                ("load_a", load_a),
-                ("walk_b", walk.map_or(text::EQUAL_STEPS.into(), Walk::tiled_functions)),
-                ("load_b", walk.map_or(text::load('b', 1, "b_row", b), |_| Walk::tiled_load())),
-            ];
             let tune = [
                 ("BM", tile.size),
                 ("BN", tile.size),
@@ -301,7 +297,7 @@ fn product_text(
                 ("A_ALONG_K", u32::from(a.along_k)),
                 ("B_ALONG_K", u32::from(b.along_k)),
             ];
-            ("matmul_tiled", SmallVec::from_slice(&tune), own)
+            ("matmul_tiled", SmallVec::from_slice(&tune), text::tiled_holes(tile, [a, b], walk))
         }
         Variant::Skinny { rows, along_k } => {
             let columns = SKINNY_COLUMNS[usize::from(along_k)];

@@ -24,6 +24,15 @@ pub(super) enum Columns {
     Runs(Run),
 }
 
+/// How results can be stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Results {
+    /// Neighbours of an even column with it.
+    pub(super) even: bool,
+    /// A lane's columns are neighbours in one row of what follows.
+    pub(super) in_row: bool,
+}
+
 /// The tile of one lane. Loads of "vectors" are of two elements here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
@@ -35,8 +44,7 @@ pub(super) struct Tile {
     pub(super) shuffle: bool,
     pub(super) a: Load,
     pub(super) b: Columns,
-    /// Whether neighbours of an even column can be stored with it.
-    pub(super) even_out: bool,
+    pub(super) results: Results,
 }
 
 /// The holes of `matmul_direct.wgsl`; `found` are functions that find elements of b.
@@ -62,8 +70,8 @@ const PAIRS_OUT: &str = "@group(0) @binding(2) var<storage, read_write> out: arr
 
 /// Hole `put_at` for them.
 const PUT_PAIR: &str = "\
-fn put_at(at: u32, x: f_Index, acc: vec2<f32>) {
-    out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two_at(at, x, acc)));
+fn put_at(at: u32, x: f_Index, row: f_Row, acc: vec2<f32>) {
+    out[at / 2u] = word_of(bitcast<vec2<u32>>(finish_two_at(at, x, acc, row)));
 }";
 
 /// Hole `product`.
@@ -255,7 +263,7 @@ impl Tile {
 
     /// How results are stored and what follows them is read.
     pub(super) fn stores(&self) -> Width {
-        match self.even_out && self.together().is_multiple_of(2) {
+        match self.results.even && self.together().is_multiple_of(2) {
             true => Width::Pairs,
             false => Width::One,
         }
@@ -263,8 +271,7 @@ impl Tile {
 
     /// Loops that store one result or pair at a time. It is selected from all, not indexed: a
     /// variable index would put the results into memory for good, and written-out stores would
-    /// repeat `finish`. What an epilogue reads is found by division once a column, then from row
-    /// to row.
+    /// repeat `finish`. What an epilogue reads is found by division once, then from row to row.
     fn store(&self, out: &mut Lines) {
         let Tile { rows, .. } = *self;
         let block = rows.min(BLOCK);
@@ -273,14 +280,6 @@ impl Tile {
         let value = |i: u32, j: u32| match pairs {
             true => format!("vec2<f32>(x{i}_{}, x{i}_{})", 2 * j, 2 * j + 1),
             false => format!("x{i}_{j}"),
-        };
-        let col = match (self.together(), pairs) {
-            (1, _) => "part.col + j * LANES + lane".to_owned(),
-            (t, false) => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
-            (t, true) => {
-                let half = t / 2;
-                format!("part.col + (j / {half}u * LANES + lane) * {t}u + j % {half}u * 2u")
-            }
         };
         out.line(format_args!("let rows = min(TM, p.m - top);"));
         out.line(format_args!("let below = f_index_of(p.c_row);"));
@@ -292,6 +291,24 @@ impl Tile {
             }
         }
         out.line(format_args!("let some = min({block}u, rows - q);"));
+        match self.results.in_row {
+            true => self.store_rows(out, block, columns),
+            false => self.store_columns(out, block, columns),
+        }
+        out.close();
+    }
+
+    /// Column by column: those of a lane lie anywhere.
+    fn store_columns(&self, out: &mut Lines, block: u32, columns: u32) {
+        let pairs = self.stores() == Width::Pairs;
+        let col = match (self.together(), pairs) {
+            (1, _) => "part.col + j * LANES + lane".to_owned(),
+            (t, false) => format!("part.col + (j / {t}u * LANES + lane) * {t}u + j % {t}u"),
+            (t, true) => {
+                let half = t / 2;
+                format!("part.col + (j / {half}u * LANES + lane) * {t}u + j % {half}u * 2u")
+            }
+        };
         out.open(format_args!("for (var j = 0u; j < {columns}u; j = j + 1u)"));
         for i in 0..block {
             out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
@@ -302,12 +319,35 @@ impl Tile {
         out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
         out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
         out.open(format_args!("if (col.exists)"));
-        out.line(format_args!("put_at(at, x, v);"));
+        out.line(format_args!("put_at(at, x, f_row_of(at, x), v);"));
         out.close();
         out.line(format_args!("at = at + p.c_row;"));
         out.line(format_args!("x = f_index_after(x, below);"));
         out.close();
         out.close();
+    }
+
+    /// Row by row, whose elements share some of what they read.
+    fn store_rows(&self, out: &mut Lines, block: u32, columns: u32) {
+        let width = self.columns / columns;
+        let col = format_args!("part.col + lane * {}u", self.columns);
+        out.line(format_args!("let col = column_at({col});"));
+        out.line(format_args!("var at = part.c + (top + q) * p.c_row + col.place;"));
+        out.line(format_args!("var x = f_index_of(at);"));
+        out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+        for j in 0..columns {
+            out.selected(&format!("s{j}"), (0..block).map(|i| (i, format!("t{i}_{j}"))), "i");
+        }
+        out.open(format_args!("if (col.exists)"));
+        out.line(format_args!("let row = f_row_of(at, x);"));
+        out.open(format_args!("for (var j = 0u; j < {columns}u; j = j + 1u)"));
+        out.selected("v", (0..columns).map(|j| (j, format!("s{j}"))), "j");
+        let along = format_args!("f_index_along(x, j * {width}u)");
+        out.line(format_args!("put_at(at + j * {width}u, {along}, row, v);"));
+        out.close();
+        out.close();
+        out.line(format_args!("at = at + p.c_row;"));
+        out.line(format_args!("x = f_index_after(x, below);"));
         out.close();
     }
 }
@@ -340,8 +380,8 @@ mod tests {
     fn the_file_holds_what_is_generated() {
         let single = Load { along_k: false, vector: false };
         let b = Columns::Strides(single);
-        let (shuffle, even_out) = (false, false);
-        let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle, a: single, b, even_out };
+        let (shuffle, results) = (false, Results::default());
+        let tile = Tile { rows: 4, columns: 1, terms: 1, shuffle, a: single, b, results };
         for (_, part) in holes(&tile, "") {
             let file = composed("matmul_direct", &[], &[]);
             assert!(file.contains(part.trim_end()), "matmul_direct lacks\n{part}");

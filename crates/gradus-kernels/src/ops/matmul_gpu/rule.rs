@@ -420,9 +420,10 @@ mod tests {
     #[test]
     fn software_lays_its_lanes_along_the_longer_side() {
         let direct = |rows, columns| Variant::Direct { rows, columns, shuffle: true };
-        assert_eq!(chosen(true, [1, 1024, 1024, 1024]), (direct(32, 4), false, 1));
-        assert_eq!(chosen(true, [1, 512, 512, 512]), (direct(32, 3), false, 1));
-        assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 3), false, 1));
+        assert_eq!(chosen(true, [1, 1024, 1024, 1024]), (direct(32, 8), false, 1));
+        assert_eq!(chosen(true, [1, 64, 100, 784]), (direct(32, 8), false, 1));
+        // Two workgroups of the large tile would leave cores without work.
+        assert_eq!(chosen(true, [1, 64, 48, 1024]), (direct(32, 3), false, 1));
         assert_eq!(chosen(true, [1, 64, 30, 100]), (direct(16, 2), false, 1));
         assert_eq!(chosen(true, [1, 64, 10, 100]), (direct(16, 2), false, 1));
         let one_row = Variant::Direct { rows: 1, columns: 2, shuffle: false };

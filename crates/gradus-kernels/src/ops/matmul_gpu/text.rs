@@ -3,7 +3,8 @@
 
 use std::fmt::{Arguments, Write};
 
-use super::rule::{LANES, Load};
+use super::Walk;
+use super::rule::{LANES, Load, Tile};
 use crate::expr::Width;
 
 const COMPONENTS: [char; 4] = ['x', 'y', 'z', 'w'];
@@ -103,8 +104,28 @@ pub(super) fn vector_load(width: Width) -> String {
     )
 }
 
+/// The holes of `matmul_tiled.wgsl`.
+pub(super) fn tiled_holes(
+    tile: Tile,
+    [a, b]: [Load; 2],
+    walk: Option<&Walk>,
+) -> Vec<(&'static str, String)> {
+    let load_a = match walk {
+        Some(_) => Walk::tiled_run_load(a.vector),
+        None => load('a', 0, "a_col", a),
+    };
+    vec![
+        ("product", tiled_product(tile.each, a.along_k, b.along_k)),
+        ("store", tiled_store(tile.each)),
+        ("walk_a", walk.map_or(EQUAL_A_STEPS.into(), |_| Walk::tiled_runs())),
+        ("load_a", load_a),
+        ("walk_b", walk.map_or(EQUAL_STEPS.into(), Walk::tiled_functions)),
+        ("load_b", walk.map_or(load('b', 1, "b_row", b), |_| Walk::tiled_load())),
+    ]
+}
+
 /// Hole `product` of `matmul_tiled.wgsl`: four terms for `each` x `each` results.
-pub(super) fn tiled_product(each: u32, a_along_k: bool, b_along_k: bool) -> String {
+fn tiled_product(each: u32, a_along_k: bool, b_along_k: bool) -> String {
     let mut out = Lines::at_depth(3);
     let vectors = each / 4;
     if a_along_k {
@@ -147,7 +168,7 @@ pub(super) fn tiled_product(each: u32, a_along_k: bool, b_along_k: bool) -> Stri
 }
 
 /// Hole `store` of `matmul_tiled.wgsl`: one row, selected from all as in the direct kernel.
-pub(super) fn tiled_store(each: u32) -> String {
+fn tiled_store(each: u32) -> String {
     let mut out = Lines::at_depth(2);
     let vectors = each / 4;
     for j in 0..vectors {
@@ -159,7 +180,7 @@ pub(super) fn tiled_store(each: u32) -> String {
 }
 
 /// Hole `walk_a` of `matmul_tiled.wgsl` for elements at equal steps.
-pub(super) const EQUAL_A_STEPS: &str = "\
+const EQUAL_A_STEPS: &str = "\
 alias ATerms = vec4<u32>;
 fn a_terms_of(k: vec4<u32>) -> ATerms {
     return k;
@@ -169,7 +190,7 @@ fn next_a_terms(terms: ATerms, step: ATerms) -> ATerms {
 }";
 
 /// Hole `walk_b` of `matmul_tiled.wgsl` for elements at equal steps.
-pub(super) const EQUAL_STEPS: &str = "\
+const EQUAL_STEPS: &str = "\
 alias Columns = vec4<u32>;
 alias Terms = vec4<u32>;
 fn columns_of(part: Part, column: vec4<u32>) -> Columns {
@@ -183,7 +204,7 @@ fn next_terms(terms: Terms, step: Terms) -> Terms {
 }";
 
 /// Hole `load_a` or `load_b` of `matmul_tiled.wgsl`.
-pub(super) fn load(name: char, binding: u32, stride: &str, how: Load) -> String {
+fn load(name: char, binding: u32, stride: &str, how: Load) -> String {
     let head = |element: &str| {
         format!(
             "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;\n\
