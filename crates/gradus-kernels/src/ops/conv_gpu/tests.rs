@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::super::conv::{ConvSpec, conv, conv_data, conv_filter};
-use super::super::matmul_gpu::{Choice, LANES, Tile, Variant};
+use super::super::matmul_gpu::{Choice, LANES, Tile, Variant, choose_walked};
 use super::rule::Direct;
 use super::*;
 use crate::expr::Value;
@@ -374,6 +374,58 @@ fn what_follows_is_part_of_the_kernel() {
             if extra == 0 {
                 assert_eq!(dispatches, 1, "{sizes:?}");
             }
+        }
+    }
+}
+
+/// A lane's run of results lies in one row of what follows, or in several; arrays are read once an
+/// element, once a row or in pairs.
+#[test]
+fn what_follows_a_run_is_read_wherever_it_lies() {
+    // Nobody else launches here.
+    let Some(gpu) = opened(Gpu::open(&GpuOptions::default())) else { return };
+    if gpu.profile().subgroup != Some((LANES, LANES)) {
+        println!("SKIPPED: no subgroups of eight");
+        return;
+    }
+    for wide in [28, 15] {
+        let along = |size: usize| Along { more: size - 1, ..PLAIN };
+        let g = geometry_of([3, 1, 8, 33], &[along(20), along(wide)]);
+        let (op, y) = op(&gpu, &g, ConvMap::Forward);
+        let product = geometry(&op);
+        let choice = choose_walked(&product, gpu.profile());
+        let variant = choice.variant.by_runs(&walk(&op), &product, choice.chunk);
+        assert!(matches!(variant, Variant::Runs { run, .. } if run.columns > 4), "{variant:?}");
+        let (x, w) = (Value::from(op.a.clone()), Value::from(op.b.clone()));
+        // Rows of the result, of one element, of several images, and what changes along each.
+        for row in [wide, 20 * wide, 4, 1, 33 * 20 * wide] {
+            let rows = y.len() / row;
+            let [steady, moving, dense] =
+                [(rows, 3), (row, 4), (y.len(), 5)].map(|(n, seed)| integers(n, seed));
+            let leaf = |data: &[f32], shape: [usize; 2]| {
+                Value::from(there(&gpu, data, &shape.into())).expand(&[rows, row].into())
+            };
+            let follow = || {
+                let y = conv(&x, &w, &g)?.reshape(&[rows, row].map(|n| n as i64))?;
+                let mut sum = y;
+                for leaf in [
+                    leaf(&steady, [rows, 1])?,
+                    leaf(&moving, [1, row])?,
+                    leaf(&dense, [rows, row])?,
+                ] {
+                    sum = Value::binary(Binary::add, &{ sum }, &leaf)?;
+                }
+                sum.array()
+            };
+            let (dispatches, out) = counted(&gpu, follow);
+            let expected: Vec<f64> = (0..y.len())
+                .map(|i| {
+                    let leaves = [steady[i / row], moving[i % row], dense[i]];
+                    y[i] + leaves.iter().map(|&v| f64::from(v)).sum::<f64>()
+                })
+                .collect();
+            compare(&out, &expected, (wide, row));
+            assert_eq!(dispatches, 1, "{wide}, {row}");
         }
     }
 }
