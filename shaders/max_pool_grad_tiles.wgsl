@@ -2,7 +2,7 @@
 // elements, of which one takes the gradient and the others are zero. What follows is applied to
 // each.
 //
-// One invocation for ACROSS neighbouring windows, STEP elements stored at once.
+// One invocation for ACROSS windows in order, STEP elements stored at once.
 
 // @include common/tiles.wgsl
 
@@ -38,6 +38,20 @@ fn store(at: u32, values: vec2<f32>) {
 }
 // @end
 
+// Writes the elements of a window.
+fn spread(tile: Tile, value: f32, wanted: u32) {
+    for (var k = 0u; k < z_size(); k = k + 1u) {
+        for (var j = 0u; j < y_size(); j = j + 1u) {
+            let row = tile.first + k * slice_step() + j * row_step();
+            for (var i = 0u; i < x_size(); i = i + STEP) {
+                let places = row + i + vec2<u32>(0u, 1u);
+                let own = select(vec2<f32>(), vec2<f32>(value), places == vec2<u32>(wanted));
+                store(tile.plane + row + i, own);
+            }
+        }
+    }
+}
+
 @compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -48,20 +62,12 @@ fn main(
     if (at >= p.total) {
         return;
     }
-    let tile = tile_at(at);
     let values = gradients(p.start + at);
     let wanted = maxima(p.positions_start + at);
-    for (var k = 0u; k < z_size(); k = k + 1u) {
-        for (var j = 0u; j < y_size(); j = j + 1u) {
-            let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < ACROSS * x_size(); i = i + STEP) {
-                var own = vec2<f32>();
-                for (var e = 0u; e < STEP; e = e + 1u) {
-                    let n = window_of(i + e);
-                    own[e] = select(0.0, values[n], row + i + e == wanted[n]);
-                }
-                store(tile.plane + row + i, own);
-            }
-        }
+    var tile = tile_at(at);
+    spread(tile, values.x, wanted.x);
+    if (ACROSS == 2u) {
+        tile = tile_after(tile, at + 1u);
+        spread(tile, values.y, wanted.y);
     }
 }

@@ -1,8 +1,8 @@
 // The maximum of every window of planes that windows tile, and its position in the plane: what
 // max_pool.wgsl computes, with STEP elements loaded at once.
 //
-// One invocation for ACROSS neighbouring windows, which reads their elements in order: of equal
-// maxima the first counts, of NaN the last.
+// One invocation for ACROSS windows in order, which reads their elements in order: of equal maxima
+// the first counts, of NaN the last.
 
 // @include common/order.wgsl
 // @include common/tiles.wgsl
@@ -43,6 +43,23 @@ fn beside(best: Maximum, bits: u32, position: u32) -> Maximum {
     return best;
 }
 
+fn maximum_of(tile: Tile) -> Maximum {
+    var best = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), tile.first);
+    for (var k = 0u; k < z_size(); k = k + 1u) {
+        for (var j = 0u; j < y_size(); j = j + 1u) {
+            let row = tile.first + k * slice_step() + j * row_step();
+            for (var i = 0u; i < x_size(); i = i + STEP) {
+                let bits = load(p.start + tile.plane + row + i);
+                best = beside(best, bits.x, row + i);
+                if (STEP == 2u) {
+                    best = beside(best, bits.y, row + i + 1u);
+                }
+            }
+        }
+    }
+    return best;
+}
+
 @compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -53,23 +70,13 @@ fn main(
     if (at >= p.total) {
         return;
     }
-    let tile = tile_at(at);
     var best: array<Maximum, ACROSS>;
+    var tile = tile_at(at);
     for (var n = 0u; n < ACROSS; n = n + 1u) {
-        let first = tile.first + n * x_size();
-        best[n] = Maximum(NEG_INFINITY, order_key(NEG_INFINITY, ORDER_FLOAT), first);
-    }
-    for (var k = 0u; k < z_size(); k = k + 1u) {
-        for (var j = 0u; j < y_size(); j = j + 1u) {
-            let row = tile.first + k * slice_step() + j * row_step();
-            for (var i = 0u; i < ACROSS * x_size(); i = i + STEP) {
-                let bits = load(p.start + tile.plane + row + i);
-                for (var e = 0u; e < STEP; e = e + 1u) {
-                    let n = window_of(i + e);
-                    best[n] = beside(best[n], bits[e], row + i + e);
-                }
-            }
+        if (n > 0u) {
+            tile = tile_after(tile, at + n);
         }
+        best[n] = maximum_of(tile);
     }
     keep(at, best);
 }

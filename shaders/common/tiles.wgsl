@@ -10,8 +10,9 @@ const DIMS: u32 = 3u; // @tune
 const Z: u32 = 0u; // @tune
 const Y: u32 = 0u; // @tune
 const X: u32 = 0u; // @tune
-// Neighbouring windows of an invocation: 1, or 2 of a known size where rows have an even number.
+// Windows of an invocation, 1 or 2, and whether the second is always in the first one's row.
 const ACROSS: u32 = 1u; // @tune
+const SAME_ROW: u32 = 0u; // @tune
 
 struct Params {
     total: u32,
@@ -38,11 +39,6 @@ fn y_size() -> u32 {
 }
 fn x_size() -> u32 {
     return select(X, p.x_size, X == 0u);
-}
-
-// The window of an invocation that an element of its row lies in.
-fn window_of(element: u32) -> u32 {
-    return select(element / x_size(), 0u, ACROSS == 1u);
 }
 
 // Where window `at` lies: the first element of its plane, and its own first in the plane.
@@ -73,4 +69,12 @@ fn tile_at(at: u32) -> Tile {
         rest = next;
     }
     return Tile(rest * p.z_count * z_size() * slice_step(), first);
+}
+
+// The window after `tile`, with number `at`.
+fn tile_after(tile: Tile, at: u32) -> Tile {
+    if (SAME_ROW == 1u) {
+        return Tile(tile.plane, tile.first + x_size());
+    }
+    return tile_at(at);
 }

@@ -52,7 +52,7 @@ impl<'a> Tiles<'a> {
     /// What compiling and recording can report.
     pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
         let across = self.across(gpu, &[start(x)]);
-        let step = self.step(gpu, start(x), across);
+        let step = self.step(gpu, start(x));
         let threads = (self.pool.output_shape().numel() / across) as u64;
         let (name, tune) = ("max_pool_tiles", self.tune(step, across));
         let mut key: SmallVec<[u8; 32]> = SmallVec::from_slice(name.as_bytes());
@@ -75,7 +75,7 @@ impl<'a> Tiles<'a> {
     /// The kernel of the gradient.
     pub(super) fn gradient(&self, gpu: &Gpu, g: &Array, indices: &Array) -> Gradient {
         let across = self.across(gpu, &[start(g), start(indices)]);
-        let step = self.step(gpu, 0, across);
+        let step = self.step(gpu, 0);
         Gradient {
             name: "max_pool_grad_tiles",
             tune: SmallVec::from_slice(&self.tune(step, across)),
@@ -86,17 +86,17 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    /// Windows of an invocation: two neighbours where words of two elements are moved, of arrays
-    /// that start at `starts`.
+    /// Windows of an invocation: two where words of two elements can be moved, of arrays by
+    /// windows that start at `starts`.
     fn across(&self, gpu: &Gpu, starts: &[u32]) -> usize {
-        let even = self.pool.output[2].is_multiple_of(2)
-            && starts.iter().all(|start| start.is_multiple_of(2));
+        let all = self.pool.output_shape().numel() as u32;
+        let even = starts.iter().chain([&all]).all(|n| n.is_multiple_of(2));
         if gpu.profile().words && even && self.elements() * 2 <= MOST_WRITTEN_OUT { 2 } else { 1 }
     }
 
     /// How neighbours of an array that is pooled and starts at an element can be moved.
-    fn step(&self, gpu: &Gpu, start: u32, across: usize) -> Step {
-        match (self.sizes[2] * across).is_multiple_of(2) && start.is_multiple_of(2) {
+    fn step(&self, gpu: &Gpu, start: u32) -> Step {
+        match self.sizes[2].is_multiple_of(2) && start.is_multiple_of(2) {
             false => Step::One,
             true if gpu.profile().words => Step::Word,
             true => Step::Pair,
@@ -108,11 +108,13 @@ impl<'a> Tiles<'a> {
         self.sizes.iter().product()
     }
 
-    fn tune(&self, step: Step, across: usize) -> [(&'static str, u32); 6] {
+    fn tune(&self, step: Step, across: usize) -> [(&'static str, u32); 7] {
         let written_out = self.elements() <= MOST_WRITTEN_OUT;
         let [z, y, x] = self.sizes.map(|size| if written_out { size as u32 } else { 0 });
-        let moved = [("STEP", step.elements()), ("ACROSS", across as u32)];
-        [("DIMS", dims(self.pool)), moved[0], moved[1], ("Z", z), ("Y", y), ("X", x)]
+        let same_row = u32::from(self.pool.output[2].is_multiple_of(across));
+        let [dims, step] = [("DIMS", dims(self.pool)), ("STEP", step.elements())];
+        let windows = [("ACROSS", across as u32), ("SAME_ROW", same_row)];
+        [dims, step, windows[0], windows[1], ("Z", z), ("Y", y), ("X", x)]
     }
 
     fn params(&self, starts: [u32; 2]) -> Vec<u32> {
