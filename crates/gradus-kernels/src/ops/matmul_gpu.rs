@@ -132,7 +132,9 @@ pub(super) fn product(
         words.extend(walk.words());
         key.extend(walk.key());
     }
-    let (variant, loads) = loading(how, g, walk, firsts, gpu.profile());
+    // Terms of a that are neighbours, in memory that is whole words.
+    let a_words = g.a[3] == 1 && a.gpu_buffer().is_some_and(|buffer| buffer.size() % 8 == 0);
+    let (variant, loads) = loading(how, g, walk, (firsts, a_words), gpu.profile());
     // Even columns and their neighbours lie side by side, at even places.
     let even_out = gpu.profile().words && c[1] == 1 && [c[0], g.n].iter().all(|n| n % 2 == 0);
     let dense = walk.is_none_or(|walk| walk.scatter.is_none());
@@ -177,12 +179,13 @@ pub(super) fn product(
     launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
 }
 
-/// The variant that loads operands in the best way there is, and that way.
+/// The variant that loads operands in the best way there is, and that way; `a_words` says that
+/// terms of a lie side by side in whole words.
 fn loading(
     how: Choice,
     g: &MatmulGeometry,
     walk: Option<&Walk>,
-    firsts: [usize; 2],
+    (firsts, a_words): ([usize; 2], bool),
     profile: &Profile,
 ) -> (Variant, [Load; 2]) {
     let [pairs, fours] = [2, 4].map(|width| loads(g, how.chunk, firsts, width));
@@ -195,7 +198,11 @@ fn loading(
     match how.variant.by_runs(walk, g, how.chunk) {
         Variant::Runs { rows, columns, mut run } => {
             let [mut a, b] = walk_loads(walk, pairs[0], 2);
-            a.vector &= profile.words && run.terms.is_multiple_of(2);
+            a.vector = profile.words
+                && match run.terms.is_multiple_of(2) {
+                    true => a.vector,
+                    false => run.terms > 1 && a_words,
+                };
             if profile.words {
                 run = run.by_pairs(walk, g, firsts[1]);
             }

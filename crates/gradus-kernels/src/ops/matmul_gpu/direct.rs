@@ -148,7 +148,12 @@ impl Tile {
     }
 
     fn a_terms_in_pairs(&self) -> bool {
-        self.a.vector && self.a.along_k
+        self.a.vector && self.a.along_k && self.terms.is_multiple_of(2)
+    }
+
+    /// An odd number of terms in the pairs that hold them, wherever the first one lies.
+    fn a_terms_across_pairs(&self) -> bool {
+        self.a.vector && self.a.along_k && !self.terms.is_multiple_of(2)
     }
 
     fn row_starts(&self, out: &mut Lines) {
@@ -170,6 +175,10 @@ impl Tile {
             out.line(format_args!("let k_a = k + term.top * w.a_skip;"));
         }
         for i in 0..self.row_loads() {
+            if self.a_terms_across_pairs() {
+                self.load_a_across(out, i);
+                continue;
+            }
             for t in (0..self.terms).step_by(step) {
                 let at = match self.is_walked() {
                     true => format!("k_a + {t}u"),
@@ -177,6 +186,19 @@ impl Tile {
                 };
                 out.line(format_args!("let s{i}_{t} = load_a(r{i} + {at});"));
             }
+        }
+    }
+
+    fn load_a_across(&self, out: &mut Lines, i: u32) {
+        let k = if self.is_walked() { "k_a" } else { "k" };
+        out.line(format_args!("let g{i} = r{i} + {k};"));
+        for e in 0..=self.terms / 2 {
+            out.line(format_args!("let h{i}_{e} = load_a(g{i} + {}u);", 2 * e));
+        }
+        for t in 0..self.terms {
+            let [even, odd] = [t, t + 1].map(|at| half(&format!("h{i}_{}", at / 2), at));
+            let is_odd = format_args!("(g{i} & 1u) == 1u");
+            out.line(format_args!("let s{i}_{t} = select({even}, {odd}, {is_odd});"));
         }
     }
 
