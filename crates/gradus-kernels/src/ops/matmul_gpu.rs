@@ -242,7 +242,7 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         }
         Variant::Runs { rows, columns, run } => {
             key.extend([b'r', rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
-            key.extend([run.backwards, a.vector].map(u8::from));
+            key.extend([run.backwards, run.slides, a.vector].map(u8::from));
             key.push(run.pairs.map_or(2, u8::from));
         }
         Variant::Pairs { rows, columns, terms } => {

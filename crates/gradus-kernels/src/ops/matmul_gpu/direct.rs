@@ -77,39 +77,21 @@ fn put_at(at: u32, x: f_Index, row: f_Row, acc: vec2<f32>) {
 /// Hole `product`.
 fn product(tile: &Tile) -> String {
     let mut out = Lines::at_depth(1);
-    let Tile { rows, columns, terms, .. } = *tile;
     if tile.is_walked() {
         out.line(format_args!("let w = walk();"));
         out.line(format_args!("var term = terms_at(w, part.begin);"));
-        out.line(format_args!("let step = terms_at(w, {terms}u);"));
     }
     tile.row_starts(&mut out);
     tile.column_starts(&mut out);
-    for i in 0..rows {
-        for j in 0..columns {
+    for i in 0..tile.rows {
+        for j in 0..tile.columns {
             out.line(format_args!("var x{i}_{j} = 0.0;"));
         }
     }
-    out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {terms}u)"));
-    tile.load_b(&mut out);
-    tile.load_a(&mut out);
-    for i in 0..rows {
-        for t in 0..terms {
-            out.line(format_args!("let a{i}_{t} = {};", tile.factor_a(i, t)));
-        }
-        for j in 0..columns {
-            let factors = (0..terms).map(|t| (t, tile.factor_b(j, t)));
-            let products: Vec<String> = factors.map(|(t, b)| format!("a{i}_{t} * {b}")).collect();
-            match &products[..] {
-                [one] => out.line(format_args!("x{i}_{j} += {one};")),
-                all => out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", all.join(" + "))),
-            }
-        }
+    match tile.b {
+        Columns::Runs(run) if run.slides => tile.slide(&mut out, run),
+        _ => tile.add_up(&mut out),
     }
-    if tile.is_walked() {
-        out.line(format_args!("term = terms_after(w, term, step);"));
-    }
-    out.close();
     tile.store(&mut out);
     out.text()
 }
@@ -134,6 +116,82 @@ fn half(pair: &str, which: u32) -> String {
 }
 
 impl Tile {
+    /// The loop over terms.
+    fn add_up(&self, out: &mut Lines) {
+        let terms = self.terms;
+        if self.is_walked() {
+            out.line(format_args!("let step = terms_at(w, {terms}u);"));
+        }
+        out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {terms}u)"));
+        self.load_b(out);
+        self.load_a(out);
+        self.multiply(out);
+        if self.is_walked() {
+            out.line(format_args!("term = terms_after(w, term, step);"));
+        }
+        out.close();
+    }
+
+    /// The loop over lines and, within each, over its terms: from pass to pass a run's elements
+    /// move on, and those that are used again are not loaded again.
+    fn slide(&self, out: &mut Lines, run: Run) {
+        let (loads, terms) = (run.loads(), self.terms);
+        let groups = self.columns / self.together();
+        let kept = loads - terms / run.width();
+        out.line(format_args!("let next = terms_at(w, 1u);"));
+        out.open(format_args!("for (var k = part.begin; k < part.end;)"));
+        out.line(format_args!("let stop = min(part.end, k + w.terms.z - term.x);"));
+        for q in 0..groups {
+            out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
+            out.line(format_args!("let g{q} = c{q}.x + term.x - {}u - k;", run.before()));
+            for e in 0..kept {
+                run_load(out, run, [q, e], &format!("g{q} + k"));
+                out.line(format_args!("var v{q}_{e} = b{q}_{e};"));
+            }
+        }
+        out.open(format_args!("for (; k < stop; k = k + {terms}u)"));
+        for q in 0..groups {
+            out.line(format_args!("let f{q} = g{q} + k;"));
+            for e in 0..loads {
+                match e < kept {
+                    true => out.line(format_args!("let b{q}_{e} = v{q}_{e};")),
+                    false => run_load(out, run, [q, e], &format!("f{q}")),
+                }
+            }
+        }
+        self.load_a(out);
+        self.multiply(out);
+        for q in 0..groups {
+            for e in 0..kept {
+                out.line(format_args!("v{q}_{e} = b{q}_{};", e + loads - kept));
+            }
+        }
+        out.close();
+        // The next line's first term.
+        out.line(format_args!("term.x = w.terms.z - 1u;"));
+        out.line(format_args!("term = terms_after(w, term, next);"));
+        out.close();
+    }
+
+    /// The products of one pass.
+    fn multiply(&self, out: &mut Lines) {
+        let Tile { rows, columns, terms, .. } = *self;
+        for i in 0..rows {
+            for t in 0..terms {
+                out.line(format_args!("let a{i}_{t} = {};", self.factor_a(i, t)));
+            }
+            for j in 0..columns {
+                let factors = (0..terms).map(|t| (t, self.factor_b(j, t)));
+                let products: Vec<String> =
+                    factors.map(|(t, b)| format!("a{i}_{t} * {b}")).collect();
+                match &products[..] {
+                    [one] => out.line(format_args!("x{i}_{j} += {one};")),
+                    all => out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", all.join(" + "))),
+                }
+            }
+        }
+    }
+
     /// Loads of a for one term or pair of terms.
     fn row_loads(&self) -> u32 {
         match self.shuffle {
@@ -376,20 +434,22 @@ impl Tile {
 
 /// Elements that the columns of group `q` and the terms of one pass meet in.
 fn run_loads(out: &mut Lines, q: u32, run: Run) {
-    // Lines of pairs are even, so a pair lies inside as a whole or not at all.
-    let (odd, width, zero) = match run.pairs {
-        None => (0, 1, "0.0"),
-        Some(odd) => (u32::from(odd), 2, "vec2<f32>()"),
-    };
-    let back = odd + if run.backwards { run.terms - 1 } else { 0 };
+    let before = run.before();
     out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
-    out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {back}u;"));
-    for e in 0..(run.elements() + odd).div_ceil(width) {
-        let first = e * width;
-        out.line(format_args!("let i{q}_{e} = l{q}.inside & (f{q} + {first}u < w.size.z);"));
-        let at = format!("select(0u, l{q}.at + f{q} + {first}u, i{q}_{e})");
-        out.line(format_args!("let b{q}_{e} = select({zero}, load_b({at}), i{q}_{e});"));
+    out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {before}u;"));
+    for e in 0..run.loads() {
+        run_load(out, run, [q, e], &format!("f{q}"));
     }
+}
+
+/// Element or pair `e` of group `q`, whose first element is at `from`. Lines of pairs are even, so
+/// a pair lies inside as a whole or not at all.
+fn run_load(out: &mut Lines, run: Run, [q, e]: [u32; 2], from: &str) {
+    let zero = if run.pairs.is_some() { "vec2<f32>()" } else { "0.0" };
+    let first = e * run.width();
+    out.line(format_args!("let i{q}_{e} = l{q}.inside & ({from} + {first}u < w.size.z);"));
+    let at = format!("select(0u, l{q}.at + {from} + {first}u, i{q}_{e})");
+    out.line(format_args!("let b{q}_{e} = select({zero}, load_b({at}), i{q}_{e});"));
 }
 
 #[cfg(test)]

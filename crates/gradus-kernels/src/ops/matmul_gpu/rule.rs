@@ -72,6 +72,8 @@ pub(crate) struct Run {
     pub(crate) terms: u32,
     /// Elements go back from term to term.
     pub(crate) backwards: bool,
+    /// A line's terms take several passes, from each of which elements are kept for the next.
+    pub(crate) slides: bool,
     /// Where elements are loaded in pairs: whether the first one is the second of a pair.
     pub(crate) pairs: Option<bool>,
 }
@@ -92,7 +94,8 @@ impl Run {
             count @ ..=RUN_TERMS => count,
             count => together(count, DIVIDED_TERMS),
         };
-        let run = Run { columns, terms, backwards, pairs: None };
+        let slides = !backwards && terms < walk.terms[2];
+        let run = Run { columns, terms, backwards, slides, pairs: None };
         (!walk.strided && run.elements() < columns * terms).then_some(run)
     }
 
@@ -109,6 +112,22 @@ impl Run {
         }
         let back = if self.backwards { self.terms - 1 } else { 0 };
         Run { pairs: Some(walk.start[2].wrapping_sub(back) % 2 == 1), ..self }
+    }
+
+    /// Elements of a load.
+    pub(super) const fn width(self) -> u32 {
+        if self.pairs.is_some() { 2 } else { 1 }
+    }
+
+    /// Elements from the first that is loaded to the first column's first.
+    pub(super) fn before(self) -> u32 {
+        let back = if self.backwards { self.terms - 1 } else { 0 };
+        back + u32::from(self.pairs == Some(true))
+    }
+
+    /// Loads of a pass, if it keeps nothing.
+    pub(super) fn loads(self) -> u32 {
+        (self.elements() + u32::from(self.pairs == Some(true))).div_ceil(self.width())
     }
 
     /// Elements that they meet in.
