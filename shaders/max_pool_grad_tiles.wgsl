@@ -2,7 +2,7 @@
 // elements, of which one takes the gradient and the others are zero. What follows is applied to
 // each.
 //
-// One invocation for ACROSS windows in order, STEP elements stored at once.
+// One invocation for WINDOWS windows in order, STEP elements stored at once.
 
 // @include common/tiles.wgsl
 
@@ -40,13 +40,15 @@ fn store(at: u32, values: vec2<f32>) {
 
 // Writes the elements of a window.
 fn spread(tile: Tile, value: f32, wanted: u32) {
+    let plane = plane_of(tile);
+    let first = first_of(tile);
     for (var k = 0u; k < z_size(); k = k + 1u) {
         for (var j = 0u; j < y_size(); j = j + 1u) {
-            let row = tile.first + k * slice_step() + j * row_step();
+            let row = first + k * slice_step() + j * row_step();
             for (var i = 0u; i < x_size(); i = i + STEP) {
                 let places = row + i + vec2<u32>(0u, 1u);
                 let own = select(vec2<f32>(), vec2<f32>(value), places == vec2<u32>(wanted));
-                store(tile.plane + row + i, own);
+                store(plane + row + i, own);
             }
         }
     }
@@ -58,16 +60,15 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = linear_index(group, groups, local, WG) * ACROSS;
+    let at = linear_index(group, groups, local, WG) * WINDOWS;
     if (at >= p.total) {
         return;
     }
     let values = gradients(p.start + at);
     let wanted = maxima(p.positions_start + at);
-    var tile = tile_at(at);
+    let tile = tile_at(at);
     spread(tile, values.x, wanted.x);
-    if (ACROSS == 2u) {
-        tile = tile_after(tile, at + 1u);
-        spread(tile, values.y, wanted.y);
+    if (WINDOWS == 2u) {
+        spread(tile_after(tile), values.y, wanted.y);
     }
 }

@@ -10,9 +10,8 @@ const DIMS: u32 = 3u; // @tune
 const Z: u32 = 0u; // @tune
 const Y: u32 = 0u; // @tune
 const X: u32 = 0u; // @tune
-// Windows of an invocation, 1 or 2, and whether the second is always in the first one's row.
-const ACROSS: u32 = 1u; // @tune
-const SAME_ROW: u32 = 0u; // @tune
+// Windows of an invocation, 1 or 2.
+const WINDOWS: u32 = 1u; // @tune
 
 struct Params {
     total: u32,
@@ -41,12 +40,6 @@ fn x_size() -> u32 {
     return select(X, p.x_size, X == 0u);
 }
 
-// Where window `at` lies: the first element of its plane, and its own first in the plane.
-struct Tile {
-    plane: u32,
-    first: u32,
-}
-
 // Elements from one row of a plane to the next, and from one slice.
 fn row_step() -> u32 {
     return p.x_count * x_size();
@@ -55,26 +48,53 @@ fn slice_step() -> u32 {
     return row_step() * p.y_count * y_size();
 }
 
-fn tile_at(at: u32) -> Tile {
-    var rest = quotient(at, p.x_count);
-    var first = (at - rest * p.x_count) * x_size();
-    if (DIMS > 1u) {
-        let next = quotient(rest, p.y_count);
-        first = first + (rest - next * p.y_count) * y_size() * row_step();
-        rest = next;
-    }
-    if (DIMS > 2u) {
-        let next = quotient(rest, p.z_count);
-        first = first + (rest - next * p.z_count) * z_size() * slice_step();
-        rest = next;
-    }
-    return Tile(rest * p.z_count * z_size() * slice_step(), first);
+// A window: the number of its plane, and its place among the plane's windows.
+struct Tile {
+    plane: u32,
+    z: u32,
+    y: u32,
+    x: u32,
 }
 
-// The window after `tile`, with number `at`.
-fn tile_after(tile: Tile, at: u32) -> Tile {
-    if (SAME_ROW == 1u) {
-        return Tile(tile.plane, tile.first + x_size());
+// Window `at`, and the one after a window, which is found without a division.
+fn tile_at(at: u32) -> Tile {
+    var tile = Tile(quotient(at, p.x_count), 0u, 0u, 0u);
+    tile.x = at - tile.plane * p.x_count;
+    if (DIMS > 1u) {
+        let next = quotient(tile.plane, p.y_count);
+        tile.y = tile.plane - next * p.y_count;
+        tile.plane = next;
     }
-    return tile_at(at);
+    if (DIMS > 2u) {
+        let next = quotient(tile.plane, p.z_count);
+        tile.z = tile.plane - next * p.z_count;
+        tile.plane = next;
+    }
+    return tile;
+}
+fn tile_after(tile: Tile) -> Tile {
+    var next = tile;
+    next.x = tile.x + 1u;
+    var over = next.x == p.x_count;
+    next.x = select(next.x, 0u, over);
+    if (DIMS > 1u) {
+        next.y = next.y + select(0u, 1u, over);
+        over = next.y == p.y_count;
+        next.y = select(next.y, 0u, over);
+    }
+    if (DIMS > 2u) {
+        next.z = next.z + select(0u, 1u, over);
+        over = next.z == p.z_count;
+        next.z = select(next.z, 0u, over);
+    }
+    next.plane = next.plane + select(0u, 1u, over);
+    return next;
+}
+
+// The first element of a window's plane, and the window's own first in the plane.
+fn plane_of(tile: Tile) -> u32 {
+    return tile.plane * p.z_count * z_size() * slice_step();
+}
+fn first_of(tile: Tile) -> u32 {
+    return tile.z * z_size() * slice_step() + tile.y * y_size() * row_step() + tile.x * x_size();
 }

@@ -63,7 +63,7 @@ pub(super) fn run_grad(gpu: &Arc<Gpu>, op: &MaxPoolGrad, finish: Option<&Plan>) 
 /// A kernel of the gradient.
 struct Gradient {
     name: &'static str,
-    tune: SmallVec<[(&'static str, u32); 7]>,
+    tune: SmallVec<[(&'static str, u32); 6]>,
     /// Texts of further holes; devices and constants determine them.
     holes: SmallVec<[(&'static str, &'static str); 2]>,
     /// How elements are stored.

@@ -51,10 +51,10 @@ impl<'a> Tiles<'a> {
     /// # Errors
     /// What compiling and recording can report.
     pub(super) fn run(&self, gpu: &Arc<Gpu>, x: &Array, buffers: &[&Arc<GpuBuffer>]) -> Result<()> {
-        let across = self.across(gpu, &[start(x)]);
+        let windows = self.windows(gpu, &[start(x)]);
         let step = self.step(gpu, start(x));
-        let threads = (self.pool.output_shape().numel() / across) as u64;
-        let (name, tune) = ("max_pool_tiles", self.tune(step, across));
+        let threads = (self.pool.output_shape().numel() / windows) as u64;
+        let (name, tune) = ("max_pool_tiles", self.tune(step, windows));
         let mut key: SmallVec<[u8; 32]> = SmallVec::from_slice(name.as_bytes());
         key.extend(tune.iter().map(|&(_, value)| value as u8));
         let kernel = Kernel::Generated {
@@ -63,7 +63,7 @@ impl<'a> Tiles<'a> {
             access: &[Access::Read, Access::ReadWrite, Access::ReadWrite],
             workgroup: [WORKGROUP, 1, 1],
             text: &|| {
-                let own = [step.load(), keep(across)];
+                let own = [step.load(), keep(windows)];
                 let load = library(&own.concat()) + own[0];
                 composed(name, &tune, &[("load", &load), ("keep", own[1])])
             },
@@ -74,21 +74,21 @@ impl<'a> Tiles<'a> {
 
     /// The kernel of the gradient.
     pub(super) fn gradient(&self, gpu: &Gpu, g: &Array, indices: &Array) -> Gradient {
-        let across = self.across(gpu, &[start(g), start(indices)]);
+        let windows = self.windows(gpu, &[start(g), start(indices)]);
         let step = self.step(gpu, 0);
         Gradient {
             name: "max_pool_grad_tiles",
-            tune: SmallVec::from_slice(&self.tune(step, across)),
-            holes: SmallVec::from_buf([("taken", taken(across)), ("store", step.store())]),
+            tune: SmallVec::from_slice(&self.tune(step, windows)),
+            holes: SmallVec::from_buf([("taken", taken(windows)), ("store", step.store())]),
             stores: if step == Step::Word { Width::Pairs } else { Width::One },
             params: self.params([start(g), start(indices)]),
-            threads: (self.pool.output_shape().numel() / across) as u64,
+            threads: (self.pool.output_shape().numel() / windows) as u64,
         }
     }
 
     /// Windows of an invocation: two where words of two elements can be moved, of arrays by
     /// windows that start at `starts`.
-    fn across(&self, gpu: &Gpu, starts: &[u32]) -> usize {
+    fn windows(&self, gpu: &Gpu, starts: &[u32]) -> usize {
         let all = self.pool.output_shape().numel() as u32;
         let even = starts.iter().chain([&all]).all(|n| n.is_multiple_of(2));
         if gpu.profile().words && even && self.elements() * 2 <= MOST_WRITTEN_OUT { 2 } else { 1 }
@@ -108,13 +108,11 @@ impl<'a> Tiles<'a> {
         self.sizes.iter().product()
     }
 
-    fn tune(&self, step: Step, across: usize) -> [(&'static str, u32); 7] {
+    fn tune(&self, step: Step, windows: usize) -> [(&'static str, u32); 6] {
         let written_out = self.elements() <= MOST_WRITTEN_OUT;
         let [z, y, x] = self.sizes.map(|size| if written_out { size as u32 } else { 0 });
-        let same_row = u32::from(self.pool.output[2].is_multiple_of(across));
-        let [dims, step] = [("DIMS", dims(self.pool)), ("STEP", step.elements())];
-        let windows = [("ACROSS", across as u32), ("SAME_ROW", same_row)];
-        [dims, step, windows[0], windows[1], ("Z", z), ("Y", y), ("X", x)]
+        let moved = [("STEP", step.elements()), ("WINDOWS", windows as u32)];
+        [("DIMS", dims(self.pool)), moved[0], moved[1], ("Z", z), ("Y", y), ("X", x)]
     }
 
     fn params(&self, starts: [u32; 2]) -> Vec<u32> {
@@ -180,28 +178,28 @@ impl Step {
     }
 }
 
-/// Hole `keep` of `max_pool_tiles.wgsl` for `across` windows.
-fn keep(across: usize) -> &'static str {
-    match across {
+/// Hole `keep` of `max_pool_tiles.wgsl` for `windows` windows.
+fn keep(windows: usize) -> &'static str {
+    match windows {
         1 => {
             "@group(0) @binding(1) var<storage, read_write> maxima: array<u32>;\n\
              @group(0) @binding(2) var<storage, read_write> positions: array<u32>;\n\
-             fn keep(at: u32, best: array<Maximum, ACROSS>) {\n    \
+             fn keep(at: u32, best: array<Maximum, WINDOWS>) {\n    \
              maxima[at] = best[0].bits;\n    positions[at] = best[0].position;\n}"
         }
         _ => {
             "@group(0) @binding(1) var<storage, read_write> maxima: array<u64>;\n\
              @group(0) @binding(2) var<storage, read_write> positions: array<u64>;\n\
-             fn keep(at: u32, best: array<Maximum, ACROSS>) {\n    \
+             fn keep(at: u32, best: array<Maximum, WINDOWS>) {\n    \
              maxima[at / 2u] = word_of(vec2<u32>(best[0].bits, best[1].bits));\n    \
              positions[at / 2u] = word_of(vec2<u32>(best[0].position, best[1].position));\n}"
         }
     }
 }
 
-/// Hole `taken` of `max_pool_grad_tiles.wgsl` for `across` windows.
-fn taken(across: usize) -> &'static str {
-    match across {
+/// Hole `taken` of `max_pool_grad_tiles.wgsl` for `windows` windows.
+fn taken(windows: usize) -> &'static str {
+    match windows {
         1 => {
             "@group(0) @binding(0) var<storage, read> g: array<f32>;\n\
              @group(0) @binding(1) var<storage, read> positions: array<u32>;\n\
