@@ -4,6 +4,7 @@ mod assign;
 mod build;
 #[cfg(feature = "gpu")]
 mod emit;
+#[cfg(feature = "gpu")]
 mod finish;
 mod instructions;
 mod loops;
@@ -25,6 +26,7 @@ pub use assign::{Assign, assign};
 pub(crate) use build::{must_be_index, must_have_elements, same_device};
 #[cfg(feature = "gpu")]
 pub(crate) use emit::{Emitted, Emitter};
+#[cfg(feature = "gpu")]
 pub(crate) use finish::emit_finish;
 pub(crate) use plan::Plan;
 pub use plan::copy_into;
