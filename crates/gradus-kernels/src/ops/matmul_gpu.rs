@@ -135,6 +135,14 @@ pub(super) fn product(
     // Terms of a that are neighbours, in memory that is whole words.
     let a_words = g.a[3] == 1 && a.gpu_buffer().is_some_and(|buffer| buffer.size() % 8 == 0);
     let (variant, loads) = loading(how, g, walk, (firsts, a_words), gpu.profile());
+    let sides_changed;
+    let (g, c) = match variant {
+        Variant::Turned { .. } => {
+            sides_changed = MatmulGeometry { m: g.n, n: g.m, ..*g };
+            (&sides_changed, [c[1], c[0], c[2]])
+        }
+        _ => (g, c),
+    };
     // Even columns and their neighbours lie side by side, at even places.
     let even_out = gpu.profile().words && c[1] == 1 && [c[0], g.n].iter().all(|n| n % 2 == 0);
     let dense = walk.is_none_or(|walk| walk.scatter.is_none());
@@ -160,9 +168,10 @@ pub(super) fn product(
     let four = Width::four(gpu.profile());
     let text = || product_text(variant, loads, walk, finish, (four, results));
     let (name, size) = match variant {
-        Variant::Direct { .. } | Variant::Pairs { .. } | Variant::Runs { .. } => {
-            ("matmul_direct", LANES)
-        }
+        Variant::Direct { .. }
+        | Variant::Pairs { .. }
+        | Variant::Runs { .. }
+        | Variant::Turned { .. } => ("matmul_direct", LANES),
         Variant::Vector { .. } => ("matmul_vector", LANES),
         Variant::Tiled(tile) => ("matmul_tiled", tile.invocations()),
         Variant::Skinny { .. } => ("matmul_skinny", SKINNY_SIZE),
@@ -196,17 +205,20 @@ fn loading(
         return (variant, if is_paired { pairs } else { fours });
     };
     match how.variant.by_runs(walk, g, how.chunk) {
-        Variant::Runs { rows, columns, mut run } => {
+        mut variant @ (Variant::Runs { .. } | Variant::Turned { .. }) => {
             let [mut a, b] = walk_loads(walk, pairs[0], 2);
-            a.vector = profile.words
-                && match run.terms.is_multiple_of(2) {
-                    true => a.vector,
-                    false => run.terms > 1 && a_words,
-                };
-            if profile.words {
-                run = run.by_pairs(walk, g, firsts[1]);
+            let across = a_words && matches!(variant, Variant::Runs { .. });
+            if let Variant::Runs { run, .. } | Variant::Turned { run, .. } = &mut variant {
+                a.vector = profile.words
+                    && match run.terms.is_multiple_of(2) {
+                        true => a.vector,
+                        false => run.terms > 1 && across,
+                    };
+                if profile.words {
+                    *run = run.by_pairs(walk, g, firsts[1]);
+                }
             }
-            (Variant::Runs { rows, columns, run }, [a, b])
+            (variant, [a, b])
         }
         variant => (variant, walk_loads(walk, fours[0], 4)),
     }
@@ -240,8 +252,9 @@ fn variant_key(variant: Variant, [a, b]: [Load; 2]) -> SmallVec<[u8; 128]> {
         Variant::Direct { rows, columns, shuffle } => {
             key.extend([b'd', rows as u8, columns as u8, u8::from(shuffle)]);
         }
-        Variant::Runs { rows, columns, run } => {
-            key.extend([b'r', rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
+        Variant::Runs { rows, columns, run } | Variant::Turned { rows, columns, run } => {
+            let kind = if matches!(variant, Variant::Turned { .. }) { b'T' } else { b'r' };
+            key.extend([kind, rows as u8, columns as u8, run.columns as u8, run.terms as u8]);
             key.extend([run.backwards, run.slides, a.vector].map(u8::from));
             key.push(run.pairs.map_or(2, u8::from));
         }
@@ -281,6 +294,10 @@ fn product_text(
         }
         Variant::Pairs { rows, columns, terms } => {
             let b = Columns::Strides(b);
+            direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, results })
+        }
+        Variant::Turned { rows, columns, run } => {
+            let (terms, b) = (run.terms, Columns::Turned(run));
             direct(direct::Tile { rows, columns, terms, shuffle: true, a, b, results })
         }
         Variant::Runs { rows, columns, run } => {

@@ -22,6 +22,8 @@ pub(super) enum Columns {
     Walk,
     /// Those of a convolution, in runs.
     Runs(Run),
+    /// The same as rows of the tile, whose columns are rows of a.
+    Turned(Run),
 }
 
 /// How results can be stored.
@@ -52,7 +54,7 @@ pub(super) fn holes(tile: &Tile, found: &str) -> Vec<(&'static str, String)> {
     let b_in_pairs = match tile.b {
         Columns::Strides(load) => load.vector,
         Columns::Walk => false,
-        Columns::Runs(run) => run.pairs.is_some(),
+        Columns::Runs(run) | Columns::Turned(run) => run.pairs.is_some(),
     };
     let mut holes = vec![
         ("product", product(tile)),
@@ -81,8 +83,13 @@ fn product(tile: &Tile) -> String {
         out.line(format_args!("let w = walk();"));
         out.line(format_args!("var term = terms_at(w, part.begin);"));
     }
-    tile.row_starts(&mut out);
-    tile.column_starts(&mut out);
+    match tile.b {
+        Columns::Turned(run) => tile.turned_starts(&mut out, run),
+        _ => {
+            tile.row_starts(&mut out);
+            tile.column_starts(&mut out);
+        }
+    }
     for i in 0..tile.rows {
         for j in 0..tile.columns {
             out.line(format_args!("var x{i}_{j} = 0.0;"));
@@ -123,9 +130,14 @@ impl Tile {
             out.line(format_args!("let step = terms_at(w, {terms}u);"));
         }
         out.open(format_args!("for (var k = part.begin; k < part.end; k = k + {terms}u)"));
-        self.load_b(out);
-        self.load_a(out);
-        self.multiply(out);
+        match self.b {
+            Columns::Turned(run) => self.turned_pass(out, run),
+            _ => {
+                self.load_b(out);
+                self.load_a(out);
+                self.multiply(out);
+            }
+        }
         if self.is_walked() {
             out.line(format_args!("term = terms_after(w, term, step);"));
         }
@@ -188,6 +200,68 @@ impl Tile {
                     [one] => out.line(format_args!("x{i}_{j} += {one};")),
                     all => out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", all.join(" + "))),
                 }
+            }
+        }
+    }
+
+    /// Loads that bring what all runs of a pass meet: one of a run to each lane.
+    fn turned_loads(&self, run: Run) -> u32 {
+        (self.rows / run.columns * run.loads()).div_ceil(LANES)
+    }
+
+    fn turned_starts(&self, out: &mut Lines, run: Run) {
+        for j in 0..self.columns {
+            let row = format_args!("min(part.col + {j}u * LANES + lane, p.n - 1u)");
+            out.line(format_args!("let r{j} = part.a + {row} * p.a_row;"));
+        }
+        let (loads, width) = (run.loads(), run.width());
+        let last = self.rows / run.columns * loads - 1;
+        for s in 0..self.turned_loads(run) {
+            let group = format_args!("n{s} / {loads}u * {}u", run.columns);
+            out.line(format_args!("let n{s} = min({s}u * LANES + lane, {last}u);"));
+            out.line(format_args!("let c{s} = columns_at(w, part.b, {group});"));
+            out.line(format_args!("let o{s} = n{s} % {loads}u * {width}u;"));
+        }
+    }
+
+    /// One pass where a run's columns are rows: each lane has other rows of a, and what the runs
+    /// meet is loaded by all lanes together and passed around.
+    fn turned_pass(&self, out: &mut Lines, run: Run) {
+        let (loads, before) = (run.loads(), run.before());
+        for s in 0..self.turned_loads(run) {
+            let from = format_args!("c{s}.x + term.x * w.term_step.z - {before}u + o{s}");
+            out.line(format_args!("let l{s} = line_of(w, c{s}, term);"));
+            out.line(format_args!("let f{s} = {from};"));
+            run_load(out, run, [s, 0], &format!("f{s}"));
+        }
+        let step = if self.a_terms_in_pairs() { 2 } else { 1 };
+        out.line(format_args!("let k_a = k + term.top * w.a_skip;"));
+        for j in 0..self.columns {
+            for t in (0..self.terms).step_by(step) {
+                out.line(format_args!("let s{j}_{t} = load_a(r{j} + k_a + {t}u);"));
+            }
+        }
+        for q in 0..self.rows / run.columns {
+            for e in 0..run.elements() {
+                let at = |load: u32| q * loads + load;
+                let (load, value) = run.element(e, |load| format!("b{}_0", at(load) / LANES));
+                let lane = at(load) % LANES;
+                out.line(format_args!("let e{q}_{e} = subgroupShuffle({value}, {lane}u);"));
+            }
+        }
+        for i in 0..self.rows {
+            let (q, c) = (i / run.columns, i % run.columns);
+            for j in 0..self.columns {
+                let products: Vec<String> = (0..self.terms)
+                    .map(|t| {
+                        let a = match self.a_terms_in_pairs() {
+                            true => half(&format!("s{j}_{}", t / 2 * 2), t),
+                            false => format!("s{j}_{t}"),
+                        };
+                        format!("e{q}_{} * {a}", run.meet(c, t))
+                    })
+                    .collect();
+                out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", products.join(" + ")));
             }
         }
     }
@@ -316,6 +390,8 @@ impl Tile {
                     out.line(format_args!("let b{q}_0 = select(0.0, m{q}, f{q}.inside);"));
                 }
                 Columns::Runs(run) => run_loads(out, q, run),
+                // They are no columns.
+                Columns::Turned(_) => {}
             }
         }
     }
@@ -330,13 +406,7 @@ impl Tile {
             Columns::Strides(Load { vector: true, along_k: false }) => {
                 half(&format!("b{q}_{t}"), c)
             }
-            Columns::Runs(run) => {
-                let element = if run.backwards { c + run.terms - 1 - t } else { c + t };
-                match run.pairs.map(u32::from) {
-                    None => format!("b{q}_{element}"),
-                    Some(odd) => half(&format!("b{q}_{}", (element + odd) / 2), element + odd),
-                }
-            }
+            Columns::Runs(run) => run.element(run.meet(c, t), |load| format!("b{q}_{load}")).1,
             _ => format!("b{q}_{t}"),
         }
     }
@@ -354,7 +424,7 @@ impl Tile {
     /// repeat `finish`. What an epilogue reads is found by division once, then from row to row.
     fn store(&self, out: &mut Lines) {
         let Tile { rows, .. } = *self;
-        let block = rows.min(BLOCK);
+        let block = if rows.is_multiple_of(BLOCK) { BLOCK } else { rows };
         let pairs = self.stores() == Width::Pairs;
         let columns = if pairs { self.columns / 2 } else { self.columns };
         let value = |i: u32, j: u32| match pairs {
@@ -429,6 +499,21 @@ impl Tile {
         out.line(format_args!("at = at + p.c_row;"));
         out.line(format_args!("x = f_index_after(x, below);"));
         out.close();
+    }
+}
+
+impl Run {
+    /// The element that a column and a term meet in.
+    fn meet(self, column: u32, term: u32) -> u32 {
+        if self.backwards { column + self.terms - 1 - term } else { column + term }
+    }
+
+    /// The load that brings an element, and the element as a part of what was loaded.
+    fn element(self, element: u32, loaded: impl Fn(u32) -> String) -> (u32, String) {
+        match self.pairs.map(|odd| element + u32::from(odd)) {
+            None => (element, loaded(element)),
+            Some(at) => (at / 2, half(&loaded(at / 2), at)),
+        }
     }
 }
 

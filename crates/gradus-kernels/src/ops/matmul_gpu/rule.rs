@@ -24,6 +24,8 @@ const LARGE_ROWS: u32 = 16;
 const RUN_COLUMNS: u32 = 14;
 const RUN_TERMS: u32 = 7;
 const DIVIDED_TERMS: u32 = 4;
+/// Most columns of a lane where sides are turned.
+const TURNED_COLUMNS: usize = 4;
 /// Most products that are written out, and up to how many several groups of columns are.
 const MOST_PRODUCTS: u32 = 700;
 const GROUPED_PRODUCTS: u32 = 800;
@@ -53,6 +55,9 @@ pub(crate) enum Variant {
     /// Register tiles of a convolution, where lanes share the elements that neighbouring columns
     /// and terms have in common; the direct kernel's place where there are such.
     Runs { rows: u32, columns: u32, run: Run },
+    /// The same for few columns, such as a first layer's in its gradient by w: they are the rows of
+    /// one tile, and a's rows its columns.
+    Turned { rows: u32, columns: u32, run: Run },
     /// The direct kernel with subgroups and so many terms at once, where neighbours can be loaded
     /// in pairs.
     Pairs { rows: u32, columns: u32, terms: u32 },
@@ -173,7 +178,8 @@ impl Variant {
         let [rows, columns] = match self {
             Variant::Direct { rows, columns, .. }
             | Variant::Pairs { rows, columns, .. }
-            | Variant::Runs { rows, columns, .. } => [rows, columns * LANES],
+            | Variant::Runs { rows, columns, .. }
+            | Variant::Turned { rows, columns, .. } => [rows, columns * LANES],
             Variant::Vector { along_k } => [1, LANES * if along_k { 1 } else { 4 }],
             Variant::Tiled(tile) => [tile.size; 2],
             Variant::Skinny { rows, along_k } => [rows, SKINNY_COLUMNS[usize::from(along_k)]],
@@ -216,6 +222,9 @@ impl Variant {
         if !pays || g.n < LANES as usize || !chunk.is_multiple_of(run.terms as usize) {
             return self;
         }
+        if let Some(turned) = Variant::turned(walk, run, g, chunk) {
+            return turned;
+        }
         if g.m > rows as usize {
             rows = 32;
         }
@@ -225,6 +234,21 @@ impl Variant {
         }
         let groups = (GROUPED_PRODUCTS / products(rows)).clamp(1, groups as u32);
         Variant::Runs { rows, columns: run.columns * groups, run }
+    }
+
+    /// Where runs would leave more than half of the lanes without columns.
+    fn turned(walk: &Walk, run: Run, g: &MatmulGeometry, chunk: usize) -> Option<Self> {
+        if g.n * 2 > (run.columns * LANES) as usize || walk.scatter.is_some() {
+            return None;
+        }
+        let rows = g.n as u32;
+        let columns = g.m.div_ceil(LANES as usize).min(TURNED_COLUMNS) as u32;
+        let fits = |&terms: &u32| {
+            [walk.terms[2] as usize, chunk].iter().all(|n| n.is_multiple_of(terms as usize))
+                && rows * columns * terms <= MOST_PRODUCTS
+        };
+        let terms = (1..=RUN_COLUMNS).rev().find(fits)?;
+        Some(Variant::Turned { rows, columns, run: Run { terms, slides: false, ..run } })
     }
 
     /// Workgroups for one piece of k.
