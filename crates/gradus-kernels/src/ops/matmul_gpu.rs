@@ -19,7 +19,7 @@ use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 use direct::{Columns, Results};
-pub(super) use rule::{Choice, choose_walked, pieces};
+pub(super) use rule::{Choice, choose_walked, pieces, run_columns};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
 #[cfg(test)]
@@ -143,19 +143,9 @@ pub(super) fn product(
         }
         _ => (g, c),
     };
-    // Even columns and their neighbours lie side by side, at even places.
-    let even_out = gpu.profile().words && c[1] == 1 && [c[0], g.n].iter().all(|n| n % 2 == 0);
-    let dense = walk.is_none_or(|walk| walk.scatter.is_none());
-    let even_out = even_out && dense;
-    // A lane's run lies in one row of what follows.
-    let whole = |run: u32| [c[0], g.n].iter().chain(&parts.row).all(|n| n % run as usize == 0);
-    let in_row = match variant {
-        Variant::Runs { columns, run, .. } => dense && columns == run.columns && whole(columns),
-        _ => false,
-    };
-    let results = Results { even: even_out, in_row };
+    let results = stored(variant, (g.n, c), walk, parts.row, gpu.profile());
     key.extend(variant_key(variant, loads));
-    key.extend([even_out, in_row].map(u8::from));
+    key.extend([results.even, results.in_row].map(u8::from));
     key.extend_from_slice(&parts.key);
     words.extend_from_slice(&parts.words);
     let params = params(g, (how.chunk, splits), firsts, c, &words);
@@ -186,6 +176,28 @@ pub(super) fn product(
     };
     let grid = Grid::Threads(groups * u64::from(size));
     launch(gpu, &Launch { kernel, buffers: &buffers, params: &params, grid })
+}
+
+/// How the direct kernel can store results whose elements are `c` apart; `row`: the last dimension
+/// of what follows.
+fn stored(
+    variant: Variant,
+    (n, c): (usize, [usize; 3]),
+    walk: Option<&Walk>,
+    row: Option<usize>,
+    profile: &Profile,
+) -> Results {
+    // Whether so many columns, from a multiple of them on, lie side by side.
+    let together = |columns: u32| match walk.and_then(|walk| Some((walk, walk.scatter?))) {
+        None => c[1] == 1 && [c[0], n].iter().all(|n| n % columns as usize == 0),
+        Some((walk, scatter)) => scatter.keeps_together(walk, columns),
+    };
+    let whole = |run: u32| row.is_none_or(|row| row % run as usize == 0) && together(run);
+    let in_row = match variant {
+        Variant::Runs { columns, run, .. } => columns == run.columns && whole(columns),
+        _ => false,
+    };
+    Results { even: profile.words && together(2), in_row }
 }
 
 /// The variant that loads operands in the best way there is, and that way; `a_words` says that

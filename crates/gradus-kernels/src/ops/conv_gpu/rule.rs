@@ -4,8 +4,8 @@ use gradus_tensor::gpu::Profile;
 
 use super::super::conv::{ConvMap, ConvOp};
 use super::super::matmul::MatmulGeometry;
-use super::super::matmul_gpu::{Choice, Variant, choose_walked, pieces};
-use super::{geometry, merged};
+use super::super::matmul_gpu::{Choice, LANES, Variant, choose_walked, pieces, run_columns};
+use super::{geometry, merged, walk};
 
 /// Invocations of a workgroup whose invocations work alone.
 pub(super) const SERIAL_SIZE: u32 = 64;
@@ -13,6 +13,8 @@ pub(super) const SERIAL_SIZE: u32 = 64;
 pub(super) const GROUP_SIZE: u32 = 256;
 /// Rows of a product from which on a tile pays.
 const ROWS: usize = 4;
+/// Rows of a product from which on columns come in runs, where there are such.
+const RUN_ROWS: usize = 16;
 /// Weights of one tap and group from which on a tile pays.
 const WEIGHTS: usize = 8;
 /// Terms from which on a workgroup shares its results if there are few of them.
@@ -53,12 +55,14 @@ pub(super) fn quads(g: &MatmulGeometry) -> usize {
 }
 
 /// Whether the positions of one image would leave too much of a tile empty. On a processor,
-/// finding a column's place costs more.
+/// finding a column's place costs more, but where columns come in runs.
 pub(super) fn is_merged(op: &ConvOp, profile: &Profile) -> bool {
-    let columns = geometry(op).n;
-    let wasteful = match profile.software {
-        true => columns.next_multiple_of(32) * 2 >= columns * 3,
-        false => columns.next_multiple_of(64) * 4 >= columns * 5,
+    let MatmulGeometry { m, n: columns, .. } = geometry(op);
+    let run = run_columns(&walk(op)).filter(|_| m >= RUN_ROWS);
+    let wasteful = match (profile.software, run) {
+        (true, Some(run)) => columns.next_multiple_of((run * LANES) as usize) * 10 >= columns * 11,
+        (true, None) => columns.next_multiple_of(32) * 2 >= columns * 3,
+        (false, _) => columns.next_multiple_of(64) * 4 >= columns * 5,
     };
     op.map != ConvMap::Filter && op.geometry.batch > 1 && wasteful
 }
@@ -94,7 +98,7 @@ pub(super) fn choose(op: &ConvOp, profile: &Profile) -> How {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::matmul_gpu::{LANES, MOST_TERMS, Tile};
+    use super::super::super::matmul_gpu::{MOST_TERMS, Tile};
     use super::super::tests::{PLAIN, geometry_of, placeholder};
     use super::*;
 

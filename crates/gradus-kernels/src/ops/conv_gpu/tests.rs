@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::super::conv::{ConvSpec, conv, conv_data, conv_filter};
 use super::super::matmul_gpu::{Choice, LANES, Tile, Variant, choose_walked};
-use super::rule::Direct;
+use super::rule::{Direct, is_merged};
 use super::*;
 use crate::expr::Value;
 use crate::table::{Binary, Unary};
@@ -391,13 +391,16 @@ fn what_follows_a_run_is_read_wherever_it_lies() {
         println!("SKIPPED: no subgroups of eight");
         return;
     }
-    for wide in [28, 15] {
+    // The second one's images are merged.
+    for wide in [28, 14, 15] {
         let along = |size: usize| Along { more: size - 1, ..PLAIN };
-        let g = geometry_of([3, 1, 8, 33], &[along(20), along(wide)]);
+        let g = geometry_of([4, 1, 8, 33], &[along(20), along(wide)]);
         let (op, y) = op(&gpu, &g, ConvMap::Forward);
-        let product = geometry(&op);
+        let is_merged = is_merged(&op, gpu.profile());
+        assert_eq!(is_merged, wide == 14);
+        let (product, walk) = if is_merged { merged(&op) } else { (geometry(&op), walk(&op)) };
         let choice = choose_walked(&product, gpu.profile());
-        let variant = choice.variant.by_runs(&walk(&op), &product, choice.chunk);
+        let variant = choice.variant.by_runs(&walk, &product, choice.chunk);
         assert!(matches!(variant, Variant::Runs { run, .. } if run.columns > 4), "{variant:?}");
         let (x, w) = (Value::from(op.a.clone()), Value::from(op.b.clone()));
         // Rows of the result, of one element, of several images, and what changes along each.

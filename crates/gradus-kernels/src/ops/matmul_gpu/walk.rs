@@ -47,6 +47,16 @@ pub(crate) struct Scatter {
     pub(crate) row: usize,
 }
 
+impl Scatter {
+    /// Whether `n` columns, from a multiple of `n` on, lie side by side from a multiple of `n` on.
+    pub(super) fn keeps_together(&self, walk: &Walk, n: u32) -> bool {
+        let [z, y, x] = self.steps;
+        x == 1
+            && self.row.is_multiple_of(n as usize)
+            && [walk.columns[2], z, y, self.top, self.first].iter().all(|m| m.is_multiple_of(n))
+    }
+}
+
 /// Words of a walk in the parameter block.
 const WORDS: usize = 33;
 
