@@ -51,9 +51,9 @@ pub(crate) struct Emitter<'a> {
     prefix: &'static str,
     with_text: bool,
     width: Width,
-    /// Leaves that lie in pairs.
+    /// Of an epilogue: which leaves lie in pairs.
     pub(super) paired: SmallVec<[bool; 8]>,
-    /// Whether leaves that do not change along the last dimension are read once a row.
+    /// An epilogue's leaves that do not change along the last dimension are read once a row.
     by_rows: bool,
     out: Emitted,
     /// Binding of each leaf's buffer; concatenations have one a part.
@@ -72,7 +72,7 @@ impl<'a> Emitter<'a> {
             prefix: "",
             with_text,
             width: Width::One,
-            paired: in_pairs(plan),
+            paired: SmallVec::new(),
             by_rows: false,
             out: Emitted::default(),
             bound: SmallVec::new(),
@@ -86,9 +86,11 @@ impl<'a> Emitter<'a> {
         self
     }
 
-    /// Leaves that do not change along the last dimension are read once a row, by `row_of`.
-    pub(super) fn by_rows(mut self) -> Self {
+    /// Leaves that do not change along the last dimension are read once a row, by `row_of`, and
+    /// those that lie in pairs can be read so.
+    pub(super) fn for_epilogue(mut self) -> Self {
         self.by_rows = true;
+        self.paired = in_pairs(self.plan);
         self
     }
 
@@ -378,7 +380,32 @@ impl<'a> Emitter<'a> {
 
     fn body(&mut self, name: &str) {
         let plan = self.plan;
-        let leaves = plan.leaves.len();
+        for (s, step) in plan.steps.iter().enumerate() {
+            self.step_key(s, step);
+        }
+        self.out.key.push(b'o');
+        for &root in &plan.roots {
+            self.out.key.extend(root.to_le_bytes());
+        }
+        if !self.with_text {
+            return;
+        }
+        self.index_type();
+        if self.by_rows {
+            self.row_type();
+        }
+        let (lines, arguments) = (self.statements(), self.arguments());
+        let (kind, result) = self.result();
+        let text = &mut self.out.functions;
+        let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
+        if matches!(self.width, Width::Four | Width::Words) {
+            text.push_str(&four_text(plan, name));
+        }
+    }
+
+    /// The value of each leaf and of each step.
+    fn statements(&self) -> String {
+        let plan = self.plan;
         let mut lines = String::new();
         for (k, slot) in plan.leaves.iter().enumerate() {
             let text = match &slot.leaf {
@@ -393,30 +420,10 @@ impl<'a> Emitter<'a> {
             let _ = writeln!(lines, "    let v{k} = {text};");
         }
         for (s, step) in plan.steps.iter().enumerate() {
-            self.step_key(s, step);
-            if self.with_text {
-                let text = step_text(plan, step, &scalar_fields(s));
-                let _ = writeln!(lines, "    let v{} = {text};", leaves + s);
-            }
+            let text = step_text(plan, step, &scalar_fields(s));
+            let _ = writeln!(lines, "    let v{} = {text};", plan.leaves.len() + s);
         }
-        self.out.key.push(b'o');
-        for &root in &plan.roots {
-            self.out.key.extend(root.to_le_bytes());
-        }
-        if !self.with_text {
-            return;
-        }
-        self.index_type();
-        if self.by_rows {
-            self.row_type();
-        }
-        let arguments = self.arguments();
-        let (kind, result) = self.result();
-        let text = &mut self.out.functions;
-        let _ = write!(text, "fn {name}({arguments}) -> {kind} {{\n{lines}{result}}}\n");
-        if matches!(self.width, Width::Four | Width::Words) {
-            text.push_str(&four_text(plan, name));
-        }
+        lines
     }
 
     fn step_key(&mut self, s: usize, step: &Step) {

@@ -24,17 +24,18 @@ pub(crate) fn emit_finish(
     text: Option<Width>,
 ) -> Emitted {
     let kind = register_type(acc);
-    let width = text.unwrap_or(Width::One);
     let Some(plan) = plan else {
+        let functions = text.map(|width| unfinished(kind) + &of_any(kind, width));
         return Emitted {
-            functions: unfinished(kind) + &of_any(kind, width),
+            functions: functions.unwrap_or_default(),
             out: Some(acc),
             key: vec![b'n', acc as u8],
             ..Emitted::default()
         };
     };
+    let width = text.unwrap_or(Width::One);
     let emitter = Emitter::new(plan, first_binding, text.is_some());
-    let mut emitter = emitter.named("f_").reading(width).by_rows();
+    let mut emitter = emitter.named("f_").reading(width).for_epilogue();
     emitter.bind(&[]);
     let (even_rows, paired) = (emitter.has_even_rows(), emitter.paired.clone());
     let mut out = emitter.function("finish_at");

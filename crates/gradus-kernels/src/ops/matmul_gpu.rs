@@ -19,7 +19,7 @@ use super::matmul::{MatmulGeometry, MatmulOp};
 use crate::expr::{Emitted, Plan, Width, emit_finish, library};
 use crate::gpu::{Grid, Kernel, Launch, composed, launch};
 use direct::{Columns, Results};
-pub(super) use rule::{Choice, choose_walked, pieces, run_columns};
+pub(super) use rule::{Choice, choose_walked, pieces};
 pub(super) use rule::{LANES, Variant};
 use rule::{Load, SKINNY_COLUMNS, batches, choose, loads, transposed, walk_loads};
 #[cfg(test)]

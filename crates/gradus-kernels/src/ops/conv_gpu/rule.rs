@@ -4,7 +4,7 @@ use gradus_tensor::gpu::Profile;
 
 use super::super::conv::{ConvMap, ConvOp};
 use super::super::matmul::MatmulGeometry;
-use super::super::matmul_gpu::{Choice, LANES, Variant, choose_walked, pieces, run_columns};
+use super::super::matmul_gpu::{Choice, LANES, Variant, choose_walked, pieces};
 use super::{geometry, merged, walk};
 
 /// Invocations of a workgroup whose invocations work alone.
@@ -13,8 +13,6 @@ pub(super) const SERIAL_SIZE: u32 = 64;
 pub(super) const GROUP_SIZE: u32 = 256;
 /// Rows of a product from which on a tile pays.
 const ROWS: usize = 4;
-/// Rows of a product from which on columns come in runs, where there are such.
-const RUN_ROWS: usize = 16;
 /// Weights of one tap and group from which on a tile pays.
 const WEIGHTS: usize = 8;
 /// Terms from which on a workgroup shares its results if there are few of them.
@@ -57,14 +55,20 @@ pub(super) fn quads(g: &MatmulGeometry) -> usize {
 /// Whether the positions of one image would leave too much of a tile empty. On a processor,
 /// finding a column's place costs more, but where columns come in runs.
 pub(super) fn is_merged(op: &ConvOp, profile: &Profile) -> bool {
-    let MatmulGeometry { m, n: columns, .. } = geometry(op);
-    let run = run_columns(&walk(op)).filter(|_| m >= RUN_ROWS);
-    let wasteful = match (profile.software, run) {
-        (true, Some(run)) => columns.next_multiple_of((run * LANES) as usize) * 10 >= columns * 11,
-        (true, None) => columns.next_multiple_of(32) * 2 >= columns * 3,
-        (false, _) => columns.next_multiple_of(64) * 4 >= columns * 5,
-    };
-    op.map != ConvMap::Filter && op.geometry.batch > 1 && wasteful
+    if op.map == ConvMap::Filter || op.geometry.batch == 1 {
+        return false;
+    }
+    let g = geometry(op);
+    if !profile.software {
+        return g.n.next_multiple_of(64) * 4 >= g.n * 5;
+    }
+    let how = choose_walked(&g, profile);
+    match how.variant.by_runs(&walk(op), &g, how.chunk) {
+        Variant::Runs { columns, .. } => {
+            g.n.next_multiple_of((columns * LANES) as usize) * 10 >= g.n * 11
+        }
+        _ => g.n.next_multiple_of(32) * 2 >= g.n * 3,
+    }
 }
 
 /// The rule. Tiles have at least 32 rows on hardware; on a processor they can have one, and lose

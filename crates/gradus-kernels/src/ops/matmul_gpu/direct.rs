@@ -6,9 +6,12 @@
 //! neighbours are loaded in pairs, and a convolution's neighbouring columns and terms share the
 //! elements that they meet in.
 
+mod runs;
+
 use super::rule::{LANES, Load, Run};
 use super::text::Lines;
 use crate::expr::Width;
+use runs::run_loads;
 
 /// Rows of the tile that are stored by one loop.
 const BLOCK: u32 = 8;
@@ -144,47 +147,6 @@ impl Tile {
         out.close();
     }
 
-    /// The loop over lines and, within each, over its terms: from pass to pass a run's elements
-    /// move on, and those that are used again are not loaded again.
-    fn slide(&self, out: &mut Lines, run: Run) {
-        let (loads, terms) = (run.loads(), self.terms);
-        let groups = self.columns / self.together();
-        let kept = loads - terms / run.width();
-        out.line(format_args!("let next = terms_at(w, 1u);"));
-        out.open(format_args!("for (var k = part.begin; k < part.end;)"));
-        out.line(format_args!("let stop = min(part.end, k + w.terms.z - term.x);"));
-        for q in 0..groups {
-            out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
-            out.line(format_args!("let g{q} = c{q}.x + term.x - {}u - k;", run.before()));
-            for e in 0..kept {
-                run_load(out, run, [q, e], &format!("g{q} + k"));
-                out.line(format_args!("var v{q}_{e} = b{q}_{e};"));
-            }
-        }
-        out.open(format_args!("for (; k < stop; k = k + {terms}u)"));
-        for q in 0..groups {
-            out.line(format_args!("let f{q} = g{q} + k;"));
-            for e in 0..loads {
-                match e < kept {
-                    true => out.line(format_args!("let b{q}_{e} = v{q}_{e};")),
-                    false => run_load(out, run, [q, e], &format!("f{q}")),
-                }
-            }
-        }
-        self.load_a(out);
-        self.multiply(out);
-        for q in 0..groups {
-            for e in 0..kept {
-                out.line(format_args!("v{q}_{e} = b{q}_{};", e + loads - kept));
-            }
-        }
-        out.close();
-        // The next line's first term.
-        out.line(format_args!("term.x = w.terms.z - 1u;"));
-        out.line(format_args!("term = terms_after(w, term, next);"));
-        out.close();
-    }
-
     /// The products of one pass.
     fn multiply(&self, out: &mut Lines) {
         let Tile { rows, columns, terms, .. } = *self;
@@ -200,68 +162,6 @@ impl Tile {
                     [one] => out.line(format_args!("x{i}_{j} += {one};")),
                     all => out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", all.join(" + "))),
                 }
-            }
-        }
-    }
-
-    /// Loads that bring what all runs of a pass meet: one of a run to each lane.
-    fn turned_loads(&self, run: Run) -> u32 {
-        (self.rows / run.columns * run.loads()).div_ceil(LANES)
-    }
-
-    fn turned_starts(&self, out: &mut Lines, run: Run) {
-        for j in 0..self.columns {
-            let row = format_args!("min(part.col + {j}u * LANES + lane, p.n - 1u)");
-            out.line(format_args!("let r{j} = part.a + {row} * p.a_row;"));
-        }
-        let (loads, width) = (run.loads(), run.width());
-        let last = self.rows / run.columns * loads - 1;
-        for s in 0..self.turned_loads(run) {
-            let group = format_args!("n{s} / {loads}u * {}u", run.columns);
-            out.line(format_args!("let n{s} = min({s}u * LANES + lane, {last}u);"));
-            out.line(format_args!("let c{s} = columns_at(w, part.b, {group});"));
-            out.line(format_args!("let o{s} = n{s} % {loads}u * {width}u;"));
-        }
-    }
-
-    /// One pass where a run's columns are rows: each lane has other rows of a, and what the runs
-    /// meet is loaded by all lanes together and passed around.
-    fn turned_pass(&self, out: &mut Lines, run: Run) {
-        let (loads, before) = (run.loads(), run.before());
-        for s in 0..self.turned_loads(run) {
-            let from = format_args!("c{s}.x + term.x * w.term_step.z - {before}u + o{s}");
-            out.line(format_args!("let l{s} = line_of(w, c{s}, term);"));
-            out.line(format_args!("let f{s} = {from};"));
-            run_load(out, run, [s, 0], &format!("f{s}"));
-        }
-        let step = if self.a_terms_in_pairs() { 2 } else { 1 };
-        out.line(format_args!("let k_a = k + term.top * w.a_skip;"));
-        for j in 0..self.columns {
-            for t in (0..self.terms).step_by(step) {
-                out.line(format_args!("let s{j}_{t} = load_a(r{j} + k_a + {t}u);"));
-            }
-        }
-        for q in 0..self.rows / run.columns {
-            for e in 0..run.elements() {
-                let at = |load: u32| q * loads + load;
-                let (load, value) = run.element(e, |load| format!("b{}_0", at(load) / LANES));
-                let lane = at(load) % LANES;
-                out.line(format_args!("let e{q}_{e} = subgroupShuffle({value}, {lane}u);"));
-            }
-        }
-        for i in 0..self.rows {
-            let (q, c) = (i / run.columns, i % run.columns);
-            for j in 0..self.columns {
-                let products: Vec<String> = (0..self.terms)
-                    .map(|t| {
-                        let a = match self.a_terms_in_pairs() {
-                            true => half(&format!("s{j}_{}", t / 2 * 2), t),
-                            false => format!("s{j}_{t}"),
-                        };
-                        format!("e{q}_{} * {a}", run.meet(c, t))
-                    })
-                    .collect();
-                out.line(format_args!("x{i}_{j} = x{i}_{j} + {};", products.join(" + ")));
             }
         }
     }
@@ -463,28 +363,20 @@ impl Tile {
         for i in 0..block {
             out.selected(&format!("s{i}"), (0..columns).map(|j| (j, format!("t{i}_{j}"))), "j");
         }
-        out.line(format_args!("let col = column_at({col});"));
-        out.line(format_args!("var at = part.c + (top + q) * p.c_row + col.place;"));
-        out.line(format_args!("var x = f_index_of(at);"));
-        out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+        first_row(out, &col);
         out.selected("v", (0..block).map(|i| (i, format!("s{i}"))), "i");
         out.open(format_args!("if (col.exists)"));
         out.line(format_args!("put_at(at, x, f_row_of(at, x), v);"));
         out.close();
-        out.line(format_args!("at = at + p.c_row;"));
-        out.line(format_args!("x = f_index_after(x, below);"));
-        out.close();
+        next_row(out);
         out.close();
     }
 
     /// Row by row, whose elements share some of what they read.
     fn store_rows(&self, out: &mut Lines, block: u32, columns: u32) {
         let width = self.columns / columns;
-        let col = format_args!("part.col + lane * {}u", self.columns);
-        out.line(format_args!("let col = column_at({col});"));
-        out.line(format_args!("var at = part.c + (top + q) * p.c_row + col.place;"));
-        out.line(format_args!("var x = f_index_of(at);"));
-        out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
+        let col = format!("part.col + lane * {}u", self.columns);
+        first_row(out, &col);
         for j in 0..columns {
             out.selected(&format!("s{j}"), (0..block).map(|i| (i, format!("t{i}_{j}"))), "i");
         }
@@ -496,45 +388,22 @@ impl Tile {
         out.line(format_args!("put_at(at + j * {width}u, {along}, row, v);"));
         out.close();
         out.close();
-        out.line(format_args!("at = at + p.c_row;"));
-        out.line(format_args!("x = f_index_after(x, below);"));
-        out.close();
+        next_row(out);
     }
 }
 
-impl Run {
-    /// The element that a column and a term meet in.
-    fn meet(self, column: u32, term: u32) -> u32 {
-        if self.backwards { column + self.terms - 1 - term } else { column + term }
-    }
-
-    /// The load that brings an element, and the element as a part of what was loaded.
-    fn element(self, element: u32, loaded: impl Fn(u32) -> String) -> (u32, String) {
-        match self.pairs.map(|odd| element + u32::from(odd)) {
-            None => (element, loaded(element)),
-            Some(at) => (at / 2, half(&loaded(at / 2), at)),
-        }
-    }
+/// Opens the loop over the rows of a block from the column `col` on.
+fn first_row(out: &mut Lines, col: &str) {
+    out.line(format_args!("let col = column_at({col});"));
+    out.line(format_args!("var at = part.c + (top + q) * p.c_row + col.place;"));
+    out.line(format_args!("var x = f_index_of(at);"));
+    out.open(format_args!("for (var i = 0u; i < some; i = i + 1u)"));
 }
 
-/// Elements that the columns of group `q` and the terms of one pass meet in.
-fn run_loads(out: &mut Lines, q: u32, run: Run) {
-    let before = run.before();
-    out.line(format_args!("let l{q} = line_of(w, c{q}, term);"));
-    out.line(format_args!("let f{q} = c{q}.x + term.x * w.term_step.z - {before}u;"));
-    for e in 0..run.loads() {
-        run_load(out, run, [q, e], &format!("f{q}"));
-    }
-}
-
-/// Element or pair `e` of group `q`, whose first element is at `from`. Lines of pairs are even, so
-/// a pair lies inside as a whole or not at all.
-fn run_load(out: &mut Lines, run: Run, [q, e]: [u32; 2], from: &str) {
-    let zero = if run.pairs.is_some() { "vec2<f32>()" } else { "0.0" };
-    let first = e * run.width();
-    out.line(format_args!("let i{q}_{e} = l{q}.inside & ({from} + {first}u < w.size.z);"));
-    let at = format!("select(0u, l{q}.at + {from} + {first}u, i{q}_{e})");
-    out.line(format_args!("let b{q}_{e} = select({zero}, load_b({at}), i{q}_{e});"));
+fn next_row(out: &mut Lines) {
+    out.line(format_args!("at = at + p.c_row;"));
+    out.line(format_args!("x = f_index_after(x, below);"));
+    out.close();
 }
 
 #[cfg(test)]

@@ -83,11 +83,6 @@ pub(crate) struct Run {
     pub(crate) pairs: Option<bool>,
 }
 
-/// Columns of a run of a convolution that has runs.
-pub(crate) fn run_columns(walk: &Walk) -> Option<u32> {
-    Run::of(walk).map(|run| run.columns)
-}
-
 impl Run {
     /// As many of each as are worth writing out and divide what there is.
     fn of(walk: &Walk) -> Option<Self> {
